@@ -1,0 +1,181 @@
+//! What a connector can do, as traits. All are object-safe; none has default methods that a wrapper could lose.
+
+use crate::counts::Counts;
+use crate::error::Result;
+use crate::model::VendorOrg;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+
+const _: Option<(&dyn Probe, &dyn CountSource, &dyn CompanyDirectory, &dyn TicketDesk, &dyn Mailer, &dyn BillingLedger)> = None;
+
+/// A thing that a connector can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Capability {
+    /// [`CountSource`]
+    Counts,
+    /// [`TicketDesk`]
+    Tickets,
+    /// [`CompanyDirectory`]
+    Companies,
+    /// [`BillingLedger`]
+    Billing,
+    /// [`Mailer`]
+    Mail,
+}
+
+impl Capability {
+    /// The word of the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counts => "counts",
+            Self::Tickets => "tickets",
+            Self::Companies => "companies",
+            Self::Billing => "billing",
+            Self::Mail => "mail",
+        }
+    }
+}
+
+/// Whose credential it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The account's name as the vendor says it.
+    pub account: String,
+    /// The account's id, where the vendor tells one.
+    pub id: Option<String>,
+    /// When the credential ends, where the vendor tells.
+    pub expires: Option<Timestamp>,
+}
+
+/// Every connector: one cheap call.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// Who am I, and may I do my work? The cheapest authenticated call.
+    async fn check(&self) -> Result<Identity>;
+}
+
+/// Counts what customers use.
+#[async_trait]
+pub trait CountSource: Send + Sync {
+    /// Every org that the credential sees, without counting.
+    async fn orgs(&self) -> Result<Vec<VendorOrg>>;
+
+    /// Every org with its counts. An error means that no number of this integration may be used.
+    async fn counts(&self) -> Result<Counts>;
+}
+
+/// A company as a PSA or a documentation system lists it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DirectoryCompany {
+    /// The id there.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its domains.
+    pub domains: Vec<String>,
+    /// Whether it is an active customer.
+    pub active: bool,
+}
+
+/// Lists the MSP's customers.
+#[async_trait]
+pub trait CompanyDirectory: Send + Sync {
+    /// All companies, active or not.
+    async fn companies(&self) -> Result<Vec<DirectoryCompany>>;
+}
+
+/// A ticket to be made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewTicket {
+    /// The company it belongs to: a name or an id in the PSA.
+    pub company: String,
+    /// Its title.
+    pub title: String,
+    /// Its body: totals and failures, never a customer's name.
+    pub body: String,
+    /// The key by which it is found again.
+    pub key: String,
+    /// Names or ids of board, queue, type, status, priority and so on.
+    pub fields: BTreeMap<String, String>,
+}
+
+/// A ticket that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketRef {
+    /// The PSA's id.
+    pub id: String,
+    /// The number that people use.
+    pub number: String,
+}
+
+/// A file to attach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// Its name.
+    pub file_name: String,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A PSA's tickets, in small verbs, so that nothing is opened twice.
+#[async_trait]
+pub trait TicketDesk: Send + Sync {
+    /// The newest open ticket that carries `key`.
+    async fn find_open(&self, key: &str) -> Result<Option<TicketRef>>;
+    /// Makes a ticket. Never repeated after a timeout: look with [`TicketDesk::find_open`] first.
+    async fn create(&self, ticket: &NewTicket) -> Result<TicketRef>;
+    /// Attaches a file; `Unsupported` where the API cannot.
+    async fn attach(&self, ticket: &TicketRef, file: &Attachment) -> Result<()>;
+    /// Adds an internal note.
+    async fn add_note(&self, ticket: &TicketRef, body: &str) -> Result<()>;
+}
+
+/// A message to be sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mail {
+    /// Who gets it.
+    pub recipients: Vec<String>,
+    /// Its subject.
+    pub subject: String,
+    /// Its body as text.
+    pub text: String,
+    /// Its body as HTML.
+    pub html: String,
+    /// Files that go with it.
+    pub attachments: Vec<Attachment>,
+    /// A stable id, so that a repeated message can be recognised.
+    pub message_id: String,
+}
+
+/// Sends mail.
+#[async_trait]
+pub trait Mailer: Send + Sync {
+    /// Sends one message; what it returns names it at the other side, where there is a name.
+    async fn send(&self, mail: &Mail) -> Result<Option<String>>;
+}
+
+/// One product line of an agreement: what the PSA bills a company for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addition {
+    /// The company's id in the PSA.
+    pub company_id: String,
+    /// The agreement's id.
+    pub agreement_id: String,
+    /// The line's id.
+    pub id: String,
+    /// The product's name in the PSA.
+    pub product: String,
+    /// What is billed.
+    pub quantity: Decimal,
+}
+
+/// What the PSA bills.
+#[async_trait]
+pub trait BillingLedger: Send + Sync {
+    /// All lines that are in effect.
+    async fn additions(&self) -> Result<Vec<Addition>>;
+}

@@ -1,0 +1,132 @@
+//! What a count source answers. A number never travels without its state.
+
+use crate::code::Code;
+use crate::error::Error;
+use crate::model::{Metric, VendorOrg};
+use crate::run::Notice;
+use rust_decimal::Decimal;
+
+/// The answer of one integration: every org that its credential sees.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    /// The orgs, each with its values.
+    pub orgs: Vec<OrgCounts>,
+    /// Totals that the vendor states itself, for the columns they speak of.
+    pub vendor_totals: Vec<(Metric, Decimal)>,
+    /// What the operator should know besides.
+    pub notices: Vec<Notice>,
+}
+
+/// One vendor org and what was counted for it.
+#[derive(Debug, Clone)]
+pub struct OrgCounts {
+    /// The org, as the vendor says it.
+    pub org: VendorOrg,
+    /// Whether it is a customer at all.
+    pub standing: Standing,
+    /// What was counted.
+    pub counted: Counted,
+    /// What was left out of the values, by reason.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Whether an org is a customer of the MSP by the vendor's own marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It gets a row.
+    Customer,
+    /// It gets none; what it holds is told in the log. Says why.
+    NotCustomer(&'static str),
+}
+
+/// What was counted for one org.
+#[derive(Debug, Clone)]
+pub enum Counted {
+    /// A value for each metric. Every fixed metric must be there, zero where there are none.
+    Each(Vec<(Metric, Outcome)>),
+    /// One outcome for all metrics: the org failed, or a rule leaves it out.
+    Whole(Outcome),
+}
+
+/// What one org has of one metric. The order of variants is the order of precedence when orgs are joined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// So many. Zero is a number.
+    Number(Decimal),
+    /// A text.
+    Text(String),
+    /// The org does not have the counted thing at all.
+    NotApplicable,
+    /// A default rule leaves it out; says which.
+    LeftOut(&'static str),
+    /// It could not be counted; never a zero.
+    Failed(Failure),
+}
+
+impl Outcome {
+    /// A number, or `missing-value` where the vendor sent none.
+    pub fn number_or_missing(value: Option<Decimal>, what: &str) -> Self {
+        value.map_or_else(
+            || Self::Failed(Failure::new(Code::MissingValue, format!("the vendor sent no {what}"))),
+            Self::Number,
+        )
+    }
+}
+
+/// Why something could not be counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The contract's code.
+    pub code: Code,
+    /// What is wrong and what to do, safe to print.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with its code.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+/// Something that the vendor holds and that is in no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The metric it would have counted as.
+    pub metric: Metric,
+    /// The rule that leaves it out.
+    pub reason: &'static str,
+    /// How many.
+    pub quantity: Decimal,
+}
+
+impl OrgCounts {
+    /// A customer with a value for each metric.
+    pub fn new(org: VendorOrg, values: Vec<(Metric, Outcome)>) -> Self {
+        Self { org, standing: Standing::Customer, counted: Counted::Each(values), left_out: Vec::new() }
+    }
+
+    /// A customer that could not be counted.
+    pub fn failed(org: VendorOrg, failure: impl Into<Failure>) -> Self {
+        Self::whole(org, Outcome::Failed(failure.into()))
+    }
+
+    /// A customer with one outcome for all metrics.
+    pub fn whole(org: VendorOrg, outcome: Outcome) -> Self {
+        Self { org, standing: Standing::Customer, counted: Counted::Whole(outcome), left_out: Vec::new() }
+    }
+
+    /// The failure of the org as a whole, if it failed.
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.counted {
+            Counted::Whole(Outcome::Failed(failure)) => Some(failure),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The words of Tallysheet as types: what connectors say, what the sheet holds, what a run returns.
+//!
+//! This room does no I/O. It knows no HTTP, no file, no clock and no vendor; what it needs of the
+//! outside world comes in through [`World`].
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`code`], [`error`] | the contract's codes, and the one error type |
+//! | [`model`] | companies, vendor orgs, metrics, products |
+//! | [`counts`] | what a count source answers: outcomes, what was left out, the vendor's own totals |
+//! | [`tally`] | what all device sources and all subscription sources share |
+//! | [`capability`] | the traits a connector can offer |
+//! | [`registry`] | how connectors are found |
+//! | [`world`] | the interface to clock, sleep, randomness and the state folder |
+//! | [`sheet`], [`merge`] | the company-keyed table, and the one function that makes it |
+//! | [`run`] | what a run returns |
+//! | [`wire`] | lenient types for ids, numbers and times as vendors send them |
+
+pub mod capability;
+pub mod code;
+pub mod counts;
+pub mod error;
+pub mod merge;
+pub mod model;
+pub mod registry;
+pub mod run;
+pub mod sheet;
+pub mod tally;
+pub mod wire;
+pub mod world;
+
+pub use async_trait::async_trait;
+pub use capability::{
+    BillingLedger, Capability, CompanyDirectory, CountSource, Identity, Mailer, Probe, TicketDesk,
+};
+pub use code::Code;
+pub use counts::{Counted, Counts, Failure, LeftOut, OrgCounts, Outcome, Standing};
+pub use error::{Error, ErrorKind, Result};
+pub use model::{
+    Company, Figure, Hint, Link, Metric, MetricDef, MetricKind, Product, PsaId, VendorOrg,
+};
+pub use registry::{Connector, ConnectorSpec, Context, Entry, Meta, Registry, Secret};
+pub use run::{Level, Notice, Phase};
+pub use rust_decimal::Decimal;
+pub use tally::{Devices, Subscriptions, Verdict};
+pub use world::World;
+
+#[doc(hidden)]
+pub use inventory as __inventory;

@@ -1,0 +1,155 @@
+//! What a run returns: its outcome, its log and its deliveries.
+
+use crate::code::Code;
+use crate::sheet::Sheet;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How serious a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// A number may be incomplete, or something needs care.
+    Warning,
+    /// Something failed and someone must act.
+    Error,
+}
+
+/// The part of a run a log line belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Reading config and files.
+    Validate,
+    /// Asking the vendors.
+    Collect,
+    /// Making the sheet.
+    Merge,
+    /// Turning it into bytes.
+    Render,
+    /// Taking it to where it goes.
+    Deliver,
+    /// The end.
+    Complete,
+}
+
+/// A log line before it has a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// How serious.
+    pub level: Level,
+    /// Which part of the run.
+    pub phase: Phase,
+    /// The integration it is about, by name.
+    pub integration: Option<String>,
+    /// The company or vendor org it is about.
+    pub company: Option<String>,
+    /// The contract's code.
+    pub code: Option<Code>,
+    /// What is to be known, safe to print.
+    pub message: String,
+}
+
+impl Notice {
+    /// A notice about no integration in particular.
+    pub fn new(level: Level, phase: Phase, code: impl Into<Option<Code>>, message: impl Into<String>) -> Self {
+        Self { level, phase, integration: None, company: None, code: code.into(), message: message.into() }
+    }
+
+    /// An information while collecting.
+    pub fn info(code: impl Into<Option<Code>>, message: impl Into<String>) -> Self {
+        Self::new(Level::Info, Phase::Collect, code, message)
+    }
+
+    /// A warning while collecting.
+    pub fn warning(code: impl Into<Option<Code>>, message: impl Into<String>) -> Self {
+        Self::new(Level::Warning, Phase::Collect, code, message)
+    }
+
+    /// Says which integration it is about.
+    #[must_use]
+    pub fn of(mut self, integration: impl Into<String>) -> Self {
+        self.integration = Some(integration.into());
+        self
+    }
+
+    /// Says which company or vendor org it is about.
+    #[must_use]
+    pub fn about(mut self, company: impl Into<String>) -> Self {
+        self.company = Some(company.into());
+        self
+    }
+}
+
+/// A line of the run log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// When it was said.
+    pub time: Timestamp,
+    /// What was said.
+    pub notice: Notice,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// Every integration and org was counted, nothing is implausible.
+    Complete,
+    /// There is a report, with holes.
+    Partial,
+    /// Nothing could be counted.
+    Failed,
+}
+
+/// How a delivery ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryStatus {
+    /// It arrived.
+    Delivered,
+    /// It did not.
+    Failed,
+    /// It was not tried, on purpose.
+    Skipped,
+    /// It may have arrived.
+    Unknown,
+}
+
+/// What became of one delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeliveryOutcome {
+    /// The delivery's name in the config; `output` for the command line's own.
+    pub name: String,
+    /// `file`, `output`, `ticket`, …
+    pub kind: String,
+    /// How it ended.
+    pub status: DeliveryStatus,
+    /// Where it is: a path, a ticket number.
+    pub reference: Option<String>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// One run with all that it made.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The run's id: `20261125T180000Z-4f2a`.
+    pub id: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended; absent in a report that is made before delivery.
+    pub finished_at: Option<Timestamp>,
+    /// How it ended.
+    pub status: RunStatus,
+    /// The exit status of the contract.
+    pub exit_status: u8,
+    /// The table.
+    pub sheet: Sheet,
+    /// What became of each delivery.
+    pub deliveries: Vec<DeliveryOutcome>,
+    /// Everything that was said.
+    pub log: Vec<LogEntry>,
+}

@@ -1,0 +1,335 @@
+//! What all device sources share, and what all subscription sources share: folding a stream of records into
+//! counts per org, each record with a verdict, nothing dropped without being told.
+//!
+//! A connector classifies (a pure function, `record -> Verdict`); these fold.
+
+use crate::code::Code;
+use crate::counts::{Counted, Failure, LeftOut, OrgCounts, Outcome, Standing};
+use crate::model::{Figure, Metric, MetricDef, MetricKind, Product, VendorOrg};
+use crate::wire::Moment;
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{Hash, Hasher};
+
+/// What a record counts as: every record has exactly one verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    metrics: Vec<&'static MetricDef>,
+    left_out: Option<&'static str>,
+}
+
+impl Verdict {
+    /// Counted as each of these metrics (a class, and perhaps a total).
+    pub fn counted(metrics: impl IntoIterator<Item = &'static MetricDef>) -> Self {
+        Self { metrics: metrics.into_iter().collect(), left_out: None }
+    }
+
+    /// The same record, but left out of all its metrics because of `reason`.
+    #[must_use]
+    pub fn left_out(self, reason: &'static str) -> Self {
+        Self { left_out: Some(reason), ..self }
+    }
+
+    /// Left out if `condition` holds and it is not left out already.
+    #[must_use]
+    pub fn left_out_if(self, condition: bool, reason: &'static str) -> Self {
+        if condition && self.left_out.is_none() { self.left_out(reason) } else { self }
+    }
+
+    /// Why it is left out, if it is.
+    pub const fn reason(&self) -> Option<&'static str> {
+        self.left_out
+    }
+
+    /// What it counts as, or would.
+    pub fn metrics(&self) -> &[&'static MetricDef] {
+        &self.metrics
+    }
+}
+
+/// The `max_offline_days` setting: whether a device was last seen too long ago.
+#[derive(Debug, Clone, Copy)]
+pub struct OfflineLimit(Option<Timestamp>);
+
+impl OfflineLimit {
+    /// Why such a device is left out.
+    pub const REASON: &'static str = "offline for longer than max_offline_days";
+
+    /// Devices last seen more than `days` before `now` are too old; `None` is never.
+    pub fn days(days: Option<u32>, now: Timestamp) -> Self {
+        Self(days.and_then(|days| now.checked_sub(SignedDuration::from_hours(i64::from(days) * 24)).ok()))
+    }
+
+    /// Whether a device last seen then is too old. One that was never seen, or whose time is unknown, is not.
+    pub fn exceeded(self, last_seen: Moment) -> bool {
+        matches!((self.0, last_seen.0), (Some(limit), Some(seen)) if seen < limit)
+    }
+}
+
+/// Which records were seen already. It keeps 64-bit hashes: at a million records the chance that two different
+/// ones are taken for one is about one in forty million.
+#[derive(Debug, Default)]
+struct Seen(HashSet<u64>);
+
+impl Seen {
+    fn is_new(&mut self, id: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        self.0.insert(hasher.finish())
+    }
+}
+
+/// Folds devices (or persons, or any record that counts as one) into counts per org.
+#[derive(Debug)]
+pub struct Devices {
+    metrics: &'static [&'static MetricDef],
+    orgs: BTreeMap<String, DeviceOrg>,
+    seen: Seen,
+}
+
+#[derive(Debug)]
+struct DeviceOrg {
+    org: VendorOrg,
+    standing: Standing,
+    numbers: BTreeMap<&'static str, u64>,
+    left_out: BTreeMap<(&'static str, &'static str), u64>,
+}
+
+impl Devices {
+    /// A fold over the connector's metrics. An org without devices has zero of each.
+    pub fn new(metrics: &'static [&'static MetricDef]) -> Self {
+        Self { metrics, orgs: BTreeMap::new(), seen: Seen::default() }
+    }
+
+    /// Adds a listed org. Call it for every org before the devices.
+    pub fn org(&mut self, org: VendorOrg, standing: Standing) {
+        let entry = DeviceOrg { org, standing, numbers: BTreeMap::new(), left_out: BTreeMap::new() };
+        self.orgs.entry(entry.org.id.clone()).or_insert(entry);
+    }
+
+    /// Adds a device. One that was added before (a page that shifted) is ignored. A device of an org that was not
+    /// listed makes an org of its own, which becomes an unmapped row: it is never dropped.
+    pub fn add(&mut self, org_id: &str, device_id: &str, verdict: &Verdict) {
+        if !self.seen.is_new(device_id) {
+            return;
+        }
+        if !self.orgs.contains_key(org_id) {
+            self.org(unlisted(org_id), Standing::Customer);
+        }
+        let Some(entry) = self.orgs.get_mut(org_id) else { return };
+        for metric in &verdict.metrics {
+            match verdict.left_out {
+                None => *entry.numbers.entry(metric.name).or_default() += 1,
+                Some(reason) => *entry.left_out.entry((metric.name, reason)).or_default() += 1,
+            }
+        }
+    }
+
+    /// How many different devices were added.
+    pub fn len(&self) -> usize {
+        self.seen.0.len()
+    }
+
+    /// Whether no device was added.
+    pub fn is_empty(&self) -> bool {
+        self.seen.0.is_empty()
+    }
+
+    /// The counts, by org id.
+    pub fn finish(self) -> Vec<OrgCounts> {
+        let metrics = self.metrics;
+        let def = |name: &str| metrics.iter().copied().find(|metric| metric.name == name);
+        self.orgs
+            .into_values()
+            .map(|entry| OrgCounts {
+                counted: Counted::Each(
+                    metrics
+                        .iter()
+                        .filter(|metric| metric.kind == MetricKind::Number)
+                        .map(|metric| {
+                            let number = entry.numbers.get(metric.name).copied().unwrap_or_default();
+                            (Metric::Fixed(metric), Outcome::Number(number.into()))
+                        })
+                        .collect(),
+                ),
+                left_out: entry
+                    .left_out
+                    .iter()
+                    .filter_map(|((name, reason), quantity)| {
+                        Some(LeftOut { metric: Metric::Fixed(def(name)?), reason, quantity: (*quantity).into() })
+                    })
+                    .collect(),
+                org: entry.org,
+                standing: entry.standing,
+            })
+            .collect()
+    }
+}
+
+/// An org that records speak of and that the vendor did not list.
+fn unlisted(org_id: &str) -> VendorOrg {
+    let name = if org_id.is_empty() { "(no customer)".to_owned() } else { format!("(unlisted {org_id})") };
+    VendorOrg::new(org_id, name)
+}
+
+/// Whether a subscription is counted, and as which figure of its product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Billing {
+    /// Counted as this figure.
+    Counted(Figure),
+    /// Left out because of this.
+    LeftOut(&'static str),
+}
+
+/// Folds subscriptions into one number per org, product and figure.
+#[derive(Debug, Default)]
+pub struct Subscriptions {
+    orgs: BTreeMap<String, SubscriptionOrg>,
+    names: BTreeMap<Product, Product>,
+    seen: Seen,
+}
+
+#[derive(Debug)]
+struct SubscriptionOrg {
+    org: VendorOrg,
+    whole: Option<Outcome>,
+    /// `None` where one subscription has no quantity.
+    sums: BTreeMap<(Product, Figure), Option<Decimal>>,
+    left_out: BTreeMap<(Product, &'static str), Decimal>,
+}
+
+impl Subscriptions {
+    /// An empty fold.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a listed org.
+    pub fn org(&mut self, org: VendorOrg) {
+        self.entry(org);
+    }
+
+    /// Whether an org is listed.
+    pub fn has_org(&self, id: &str) -> bool {
+        self.orgs.contains_key(id)
+    }
+
+    /// Marks an org as failed: none of its numbers is used.
+    pub fn fail(&mut self, org: VendorOrg, failure: impl Into<Failure>) {
+        self.entry(org).whole = Some(Outcome::Failed(failure.into()));
+    }
+
+    /// Adds a subscription. One that was added before is ignored; a quantity of zero is no product; a missing
+    /// quantity blanks this product of this org. An org that was not listed becomes an unmapped row.
+    pub fn add(&mut self, org_id: &str, id: &str, product: Product, billing: Billing, quantity: Option<Decimal>) {
+        if !self.seen.is_new(id) {
+            return;
+        }
+        match billing {
+            Billing::Counted(figure) => self.figures(org_id, product, &[(figure, quantity)]),
+            Billing::LeftOut(reason) => {
+                let quantity = quantity.unwrap_or_default();
+                let key = (self.canonical(product), reason);
+                *self.entry(unlisted(org_id)).left_out.entry(key).or_default() += quantity;
+            }
+        }
+    }
+
+    /// Adds several figures of one product at once: where all are zero it is no product, else a zero stands.
+    pub fn figures(&mut self, org_id: &str, product: Product, figures: &[(Figure, Option<Decimal>)]) {
+        if figures.iter().all(|(_, quantity)| quantity.is_some_and(|quantity| quantity.is_zero())) {
+            self.entry(unlisted(org_id));
+            return;
+        }
+        let product = self.canonical(product);
+        let sums = &mut self.entry(unlisted(org_id)).sums;
+        for (figure, quantity) in figures {
+            sums.entry((product.clone(), *figure))
+                .and_modify(|sum| *sum = sum.zip(*quantity).and_then(|(a, b)| a.checked_add(b)))
+                .or_insert(*quantity);
+        }
+    }
+
+    /// Tells of something that is left out of a product without being a record of its own.
+    pub fn leave_out(&mut self, org_id: &str, product: Product, reason: &'static str, quantity: Decimal) {
+        let key = (self.canonical(product), reason);
+        *self.entry(unlisted(org_id)).left_out.entry(key).or_default() += quantity;
+    }
+
+    /// How many different subscriptions were added.
+    pub fn len(&self) -> usize {
+        self.seen.0.len()
+    }
+
+    /// Whether no subscription was added.
+    pub fn is_empty(&self) -> bool {
+        self.seen.0.is_empty()
+    }
+
+    /// The counts, by org id.
+    pub fn finish(self) -> Vec<OrgCounts> {
+        let Self { orgs, names, .. } = self;
+        let shown = |product: &Product| names.get(product).unwrap_or(product).clone();
+        orgs.into_values()
+            .map(|entry| OrgCounts {
+                org: entry.org,
+                standing: Standing::Customer,
+                counted: entry.whole.map_or_else(
+                    || {
+                        Counted::Each(
+                            entry
+                                .sums
+                                .into_iter()
+                                .map(|((product, figure), sum)| {
+                                    let product = shown(&product);
+                                    let outcome = Outcome::number_or_missing(sum, &format!("quantity of {}", product.name));
+                                    (Metric::Product(product, figure), outcome)
+                                })
+                                .collect(),
+                        )
+                    },
+                    Counted::Whole,
+                ),
+                left_out: entry
+                    .left_out
+                    .into_iter()
+                    .map(|((product, reason), quantity)| LeftOut {
+                        metric: Metric::Product(shown(&product), Figure::Quantity),
+                        reason,
+                        quantity,
+                    })
+                    .collect(),
+            })
+            .collect()
+    }
+
+    fn entry(&mut self, org: VendorOrg) -> &mut SubscriptionOrg {
+        self.orgs.entry(org.id.clone()).or_insert_with(|| SubscriptionOrg {
+            org,
+            whole: None,
+            sums: BTreeMap::new(),
+            left_out: BTreeMap::new(),
+        })
+    }
+
+    /// A product is its id (with term and unit); where rows spell its name differently, the first by code point is shown.
+    fn canonical(&mut self, product: Product) -> Product {
+        let key = Product { name: String::new(), ..product.clone() };
+        self.names
+            .entry(key.clone())
+            .and_modify(|shown| {
+                if product.name < shown.name {
+                    *shown = product.clone();
+                }
+            })
+            .or_insert(product);
+        key
+    }
+}
+
+/// A failure for a quantity that the vendor left out.
+pub fn missing(what: &str) -> Failure {
+    Failure::new(Code::MissingValue, format!("the vendor sent no {what}"))
+}
