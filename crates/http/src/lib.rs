@@ -1,1 +1,37 @@
-//! (to come)
+//! One HTTP client for all connectors.
+//!
+//! A connector says which calls to make, how pages end and how the credential is shown; everything else lives
+//! here: limits, retries, timeouts, the token cache, strict decoding, classes of errors, redaction. It is the only
+//! crate that names reqwest.
+//!
+//! ```ignore
+//! let api = Api::builder(cx, META.default_url).auth(Basic::new(key, secret)).per_minute(60).build()?;
+//! let mut pages = api.pages(Call::get("/organizations").query("limit", 500), |page: &Page, _| {
+//!     Next::cursor("page_token", page.next_page_token.as_deref())
+//! });
+//! while let Some(page) = pages.next().await? { … }
+//! ```
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | [`api`] | the client and its builder; the loop of attempts |
+//! | [`call`] | a request before it is sent |
+//! | [`reply`] | an answer: its class, its strict decoding |
+//! | [`auth`], [`token`] | how a credential is shown, and how a token is got and kept |
+//! | [`limit`] | concurrency and requests a minute |
+//! | [`paging`] | following pages, with a guard against loops |
+
+pub mod api;
+pub mod auth;
+pub mod call;
+pub mod limit;
+pub mod paging;
+pub mod reply;
+pub mod token;
+
+pub use api::{Api, ApiBuilder, Retry};
+pub use auth::{ApiKey, Auth, Basic, Bearer, Outgoing, Signed, Stamp};
+pub use call::{Call, segment};
+pub use paging::{Next, Pages, Position};
+pub use reply::Reply;
+pub use token::{Grant, OAuth2, Token, TokenSource, Tokens};

@@ -1,1 +1,6 @@
-//! (to come)
+//! What tests share: a world with a fake clock, and (in [`conformance`]) the suite that every connector passes.
+//! Production code never depends on this crate.
+
+pub mod world;
+
+pub use world::TestWorld;

@@ -1,0 +1,404 @@
+//! The client and its loop of attempts.
+
+use crate::auth::{Auth, NoAuth, Outgoing, Stamp};
+use crate::call::{Call, Target};
+use crate::limit::Limits;
+use crate::paging::{Next, Pages, Position};
+use crate::reply::Reply;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Url};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::Duration;
+use tallysheet_core::{Context, Error, ErrorKind, Result, World};
+
+/// What every vendor sees as the caller.
+const USER_AGENT: &str = concat!("Tallysheet/", env!("CARGO_PKG_VERSION"));
+/// More than any page that a vendor sends: larger is a fault.
+const MAX_BODY: usize = 64 * 1024 * 1024;
+
+/// How often and how patiently a request is repeated.
+#[derive(Debug, Clone, Copy)]
+pub struct Retry {
+    /// Attempts in all.
+    pub attempts: u32,
+    /// The first wait; it doubles, with full jitter.
+    pub first_wait: Duration,
+    /// No wait is longer than this.
+    pub longest_wait: Duration,
+    /// The least wait after a 429 without `Retry-After`.
+    pub wait_after_429: Duration,
+    /// The longest `Retry-After` that is obeyed; a longer one ends the attempts.
+    pub longest_retry_after: Duration,
+    /// How long one attempt may take.
+    pub attempt_timeout: Duration,
+    /// How long all attempts and waits together may take.
+    pub total: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: 5,
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(30),
+            wait_after_429: Duration::ZERO,
+            longest_retry_after: Duration::from_secs(120),
+            attempt_timeout: Duration::from_secs(60),
+            total: Duration::from_secs(15 * 60),
+        }
+    }
+}
+
+/// Tells what a connector's vendor means by an answer, where statuses alone do not: `None` leaves it to the status.
+type Classify = Arc<dyn Fn(&Reply) -> Option<Error> + Send + Sync>;
+
+/// A client for one vendor, one origin and one credential. Clones share limits and tokens.
+#[derive(Clone)]
+pub struct Api {
+    base: Url,
+    #[allow(clippy::disallowed_types, reason = "the one home of HTTP")]
+    client: reqwest::Client,
+    auth: Arc<dyn Auth>,
+    limits: Arc<Limits>,
+    policy: Arc<Policy>,
+}
+
+#[derive(Clone)]
+struct Policy {
+    integration: String,
+    headers: HeaderMap,
+    retry: Retry,
+    classify: Classify,
+    world: Arc<dyn World>,
+}
+
+/// Builds an [`Api`].
+pub struct ApiBuilder {
+    base: Result<Url>,
+    auth: Arc<dyn Auth>,
+    own: (Option<usize>, Option<u32>),
+    concurrency: usize,
+    per_minute: Option<u32>,
+    policy: Policy,
+    headers: Vec<(&'static str, String)>,
+}
+
+impl Api {
+    /// A client for the integration's `url`, else the vendor's own address.
+    pub fn builder(cx: &Context, default_url: Option<&str>) -> ApiBuilder {
+        let url = cx.url.as_deref().or(default_url).ok_or_else(|| Error::config("`url` is missing"));
+        ApiBuilder::at(cx, url.and_then(parse_base))
+    }
+
+    /// A client for a token endpoint: its own origin, no credential but the one in the body.
+    pub fn token_endpoint(cx: &Context, token_url: &str) -> Result<Self> {
+        ApiBuilder::at(cx, parse_base(token_url)).build()
+    }
+
+    /// The base address: for deriving a token address from it.
+    pub fn base(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    /// The same client with another credential: another tenant of the same vendor.
+    #[must_use]
+    pub fn with_auth(&self, auth: impl Auth + 'static) -> Self {
+        Self { auth: Arc::new(auth), ..self.clone() }
+    }
+
+    /// The same client with another reading of answers.
+    pub(crate) fn with_classify(&self, classify: impl Fn(&Reply) -> Option<Error> + Send + Sync + 'static) -> Self {
+        Self { policy: Arc::new(Policy { classify: Arc::new(classify), ..(*self.policy).clone() }), ..self.clone() }
+    }
+
+    /// The same client and credential at another address of the same vendor. Only for addresses that the connector
+    /// derives on purpose; a link in an answer never comes here.
+    pub fn at(&self, url: &str) -> Result<Self> {
+        Ok(Self { base: parse_base(url)?, ..self.clone() })
+    }
+
+    /// Sends a call and decodes its answer.
+    pub async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
+        self.send(call).await?.json()
+    }
+
+    /// The pages that start with `first`; `next` says what comes after each.
+    pub fn pages<T, F>(&self, first: Call, next: F) -> Pages<T, F>
+    where
+        T: DeserializeOwned,
+        F: FnMut(&T, &Position<'_>) -> Next,
+    {
+        Pages::new(self.clone(), first, next)
+    }
+
+    /// Sends a call, and again where that is safe and may help. Returns only answers of success.
+    pub async fn send(&self, call: &Call) -> Result<Reply> {
+        let url = self.url_of(call)?;
+        let Policy { retry, world, .. } = &*self.policy;
+        let started = world.monotonic();
+        let (mut attempt, mut refreshed) = (1, false);
+        loop {
+            let failed = match self.attempt(call, &url, attempt).await {
+                Ok(reply) => return Ok(reply),
+                Err(Failed::Final(error)) => return Err(error),
+                Err(Failed::Attempt(failed)) => failed,
+            };
+            if failed.error.kind() == ErrorKind::Auth && !refreshed && self.auth.refresh(failed.stamp).await? {
+                refreshed = true;
+                continue;
+            }
+            let Some(wait) = self.wait_before_retry(call, &failed, attempt) else { return Err(failed.error) };
+            let spent = world.monotonic().saturating_sub(started) + wait;
+            if attempt >= retry.attempts || spent > retry.total {
+                let note = format!("(given up after {attempt} attempts)");
+                return Err(failed.error.advice(&note));
+            }
+            world.sleep(wait).await;
+            attempt += 1;
+        }
+    }
+
+    /// How long to wait before the next attempt; `None` where there must not be one.
+    fn wait_before_retry(&self, call: &Call, failed: &FailedAttempt, attempt: u32) -> Option<Duration> {
+        let retry = &self.policy.retry;
+        // What the vendor refused to look at, or never received, has certainly not happened.
+        let safe = call.repeatable || failed.not_processed || failed.error.kind() == ErrorKind::RateLimited;
+        if !failed.error.kind().is_transient() || !safe {
+            return None;
+        }
+        if let Some(wait) = failed.error.retry_after() {
+            return (wait <= retry.longest_retry_after).then_some(wait);
+        }
+        let doubled = retry.first_wait.saturating_mul(2_u32.saturating_pow(attempt - 1)).min(retry.longest_wait);
+        let floor = if failed.error.kind() == ErrorKind::RateLimited { retry.wait_after_429 } else { Duration::ZERO };
+        Some(floor + doubled.mul_f64(self.policy.world.random()))
+    }
+
+    async fn attempt(&self, call: &Call, url: &Url, attempt: u32) -> Result<Reply, Failed> {
+        let Policy { integration, headers, retry, classify, world } = &*self.policy;
+        let mut headers = headers.clone();
+        for (name, value) in &call.headers {
+            let value = HeaderValue::try_from(value).map_err(|_| defect("a header value cannot be sent"))?;
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        let body = call.body.as_ref().map_or(&[][..], |body| &body.bytes);
+        let mut outgoing = Outgoing { method: call.method, url, body, headers: &mut headers };
+        let stamp = self.auth.apply(&mut outgoing).await.map_err(Failed::Final)?;
+
+        let _permit = self.limits.acquire(&**world).await;
+        let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| defect("an unknown method"))?;
+        let mut request = self.client.request(method, url.clone()).headers(headers).timeout(retry.attempt_timeout);
+        if let Some(body) = &call.body {
+            request = request.header("content-type", body.content_type).body(body.bytes.clone());
+        }
+        let started = world.monotonic();
+        let result = self.receive(call, request).await;
+        let millis = world.monotonic().saturating_sub(started).as_millis();
+        let status = result.as_ref().map_or(0, Reply::status);
+        tracing::debug!(integration, request = %self.describe(call), status, attempt, %millis, "Call");
+
+        let failed = |error, not_processed| Failed::Attempt(FailedAttempt { error, stamp, not_processed });
+        let reply = result.map_err(|(error, not_processed)| failed(error, not_processed))?;
+        let error = classify(&reply).or_else(|| (!(200..300).contains(&reply.status)).then(|| reply.error()));
+        let Some(error) = error else { return Ok(reply) };
+        let wait = error.retry_after().or_else(|| reply.retry_after(world.now()));
+        Err(failed(error.with_retry_after(wait), false))
+    }
+
+    /// Sends one request and reads its answer up to the size limit. The error says whether the request never
+    /// reached the vendor.
+    #[allow(clippy::disallowed_types, reason = "the one home of HTTP")]
+    async fn receive(&self, call: &Call, request: reqwest::RequestBuilder) -> Result<Reply, (Error, bool)> {
+        let mut response = request.send().await.map_err(|error| self.transport(call, &error))?;
+        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.transport(call, &error))? {
+            if body.len() + chunk.len() > MAX_BODY {
+                let message = format!("{} was answered with more than {MAX_BODY} bytes", self.describe(call));
+                return Err((Error::bad_response(message), false));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Reply { request: self.describe(call), status, headers, body })
+    }
+
+    fn transport(&self, call: &Call, error: &reqwest::Error) -> (Error, bool) {
+        let host = self.base.host_str().unwrap_or_default();
+        let what = self.describe(call);
+        let never_arrived = error.is_connect();
+        let error = if error.is_timeout() {
+            Error::new(ErrorKind::TimedOut, format!("{what}: {host} did not answer in time"))
+        } else if error.is_connect() {
+            Error::new(ErrorKind::Unavailable, format!("{what}: no connection to {host}; check the network, a proxy, and `url`"))
+        } else {
+            Error::new(ErrorKind::Unavailable, format!("{what}: the connection to {host} broke"))
+        };
+        (error, never_arrived)
+    }
+
+    /// `GET /organizations`: what an error or a log line may say of a call. No query, no host.
+    pub(crate) fn describe(&self, call: &Call) -> String {
+        let path = match &call.target {
+            Target::Path(path) => path.clone(),
+            Target::Link(link) => Url::parse(link).map(|url| url.path().to_owned()).unwrap_or_default(),
+        };
+        let path = if path.is_empty() { self.base.path() } else { &path };
+        format!("{} {path}", call.method)
+    }
+
+    /// The address of a call. A link of the vendor's must lead to the base's own origin.
+    pub(crate) fn url_of(&self, call: &Call) -> Result<Url> {
+        let mut url = match &call.target {
+            Target::Path(path) => {
+                let mut url = self.base.clone();
+                url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+                if url.path().contains('?') {
+                    return Err(Error::internal("a path holds a query; use Call::query"));
+                }
+                url
+            }
+            Target::Link(link) => {
+                let url = Url::parse(link)
+                    .map_err(|_| Error::bad_response(format!("{}: the next page's address is no URL", self.describe(call))))?;
+                if url.origin() != self.base.origin() {
+                    return Err(Error::bad_response(format!(
+                        "the next page is said to be at {}, not at {}; the credential is not sent there",
+                        url.host_str().unwrap_or("another host"),
+                        self.base.host_str().unwrap_or_default()
+                    )));
+                }
+                url
+            }
+        };
+        let query = call.encoded_query();
+        if !query.is_empty() {
+            let whole = url.query().map_or_else(|| query.clone(), |before| format!("{before}&{query}"));
+            url.set_query(Some(&whole));
+        }
+        Ok(url)
+    }
+}
+
+/// Why there is no answer of success.
+enum Failed {
+    /// Another attempt cannot help: the request was not even sent.
+    Final(Error),
+    /// This attempt failed.
+    Attempt(FailedAttempt),
+}
+
+struct FailedAttempt {
+    error: Error,
+    /// The credential that was shown.
+    stamp: Stamp,
+    /// The request never reached the vendor, so that nothing can have happened.
+    not_processed: bool,
+}
+
+fn defect(message: &str) -> Failed {
+    Failed::Final(Error::internal(message))
+}
+
+fn parse_base(url: &str) -> Result<Url> {
+    let parsed = Url::parse(url.trim_end_matches('/'))
+        .map_err(|_| Error::config("`url` is no address; write it like https://api.vendor.example/v1"))?;
+    if !matches!(parsed.scheme(), "https" | "http") || parsed.host_str().is_none() || parsed.query().is_some() {
+        return Err(Error::config("`url` must be https://HOST, perhaps with a path; no query"));
+    }
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(Error::config("`url` must not hold a user name or a password"));
+    }
+    Ok(parsed)
+}
+
+impl ApiBuilder {
+    fn at(cx: &Context, base: Result<Url>) -> Self {
+        Self {
+            base,
+            auth: Arc::new(NoAuth),
+            own: (cx.max_concurrency, cx.requests_per_minute),
+            concurrency: 4,
+            per_minute: None,
+            headers: Vec::new(),
+            policy: Policy {
+                integration: cx.integration.clone(),
+                headers: HeaderMap::new(),
+                retry: Retry::default(),
+                classify: Arc::new(|_| None),
+                world: cx.world.clone(),
+            },
+        }
+    }
+
+    /// How the credential is shown.
+    #[must_use]
+    pub fn auth(mut self, auth: impl Auth + 'static) -> Self {
+        self.auth = Arc::new(auth);
+        self
+    }
+
+    /// The vendor's limit of requests in a minute, unless the user set `requests_per_minute`.
+    #[must_use]
+    pub fn per_minute(mut self, limit: u32) -> Self {
+        self.per_minute = Some(limit);
+        self
+    }
+
+    /// Requests at once (4 where it is not called), unless the user set `max_concurrency`.
+    #[must_use]
+    pub fn concurrency(mut self, limit: usize) -> Self {
+        self.concurrency = limit;
+        self
+    }
+
+    /// A header on every request. Never a credential.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Another patience than the default, where the vendor asks for it.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.policy.retry = retry;
+        self
+    }
+
+    /// What answers mean, where statuses alone do not tell.
+    #[must_use]
+    pub fn classify(mut self, classify: impl Fn(&Reply) -> Option<Error> + Send + Sync + 'static) -> Self {
+        self.policy.classify = Arc::new(classify);
+        self
+    }
+
+    /// The client.
+    pub fn build(mut self) -> Result<Api> {
+        self.policy.headers.insert("accept", HeaderValue::from_static("application/json"));
+        for (name, value) in self.headers {
+            let value = HeaderValue::try_from(value).map_err(|_| Error::config(format!("the header {name} cannot be sent")))?;
+            self.policy.headers.insert(HeaderName::from_static(name), value);
+        }
+        Ok(Api {
+            base: self.base?,
+            client: client()?,
+            auth: self.auth,
+            limits: Arc::new(Limits::new(self.own.0.unwrap_or(self.concurrency), self.own.1.or(self.per_minute))),
+            policy: Arc::new(self.policy),
+        })
+    }
+}
+
+#[allow(clippy::disallowed_types, reason = "the one home of HTTP")]
+fn client() -> Result<reqwest::Client> {
+    // A second call finds the provider installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        // A redirect could carry a key header to another host.
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(20))
+        .build()
+        .map_err(|error| Error::internal(format!("no HTTP client can be made: {}", error.without_url())))
+}

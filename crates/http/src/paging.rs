@@ -1,0 +1,115 @@
+//! Following pages. An empty page is not the end unless the vendor says so; a repeated request is an error, never
+//! a quiet stop.
+
+use crate::api::Api;
+use crate::call::{Call, Target};
+use crate::reply::Reply;
+use serde::de::DeserializeOwned;
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::marker::PhantomData;
+use tallysheet_core::{Error, Result};
+
+/// More pages than any account has: an end that never comes.
+const PAGE_CAP: usize = 20_000;
+
+/// What comes after a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: this was the last page.
+    End,
+    /// The same request with this query parameter set.
+    Query(String, String),
+    /// The address that the vendor gives, verbatim.
+    Link(String),
+    /// The address that the vendor gives, with those query parameters of ours added that it dropped.
+    LinkKeepingQuery(String),
+}
+
+impl Next {
+    /// The same request with `parameter` set to `value`: the next page's number, an offset, the last id.
+    pub fn query(parameter: &str, value: impl Display) -> Self {
+        Self::Query(parameter.to_owned(), value.to_string())
+    }
+
+    /// A cursor; missing or empty is the end.
+    pub fn cursor(parameter: &str, cursor: Option<&str>) -> Self {
+        cursor.filter(|cursor| !cursor.is_empty()).map_or(Self::End, |cursor| Self::query(parameter, cursor))
+    }
+
+    /// A link; missing or empty is the end.
+    pub fn link(link: Option<&str>) -> Self {
+        link.filter(|link| !link.is_empty()).map_or(Self::End, |link| Self::Link(link.to_owned()))
+    }
+
+    /// A link that may have lost our parameters; missing or empty is the end.
+    pub fn link_keeping_query(link: Option<&str>) -> Self {
+        link.filter(|link| !link.is_empty()).map_or(Self::End, |link| Self::LinkKeepingQuery(link.to_owned()))
+    }
+}
+
+/// Where in the list a page stands.
+pub struct Position<'a> {
+    /// Which page it is, from 0.
+    pub index: usize,
+    /// The answer it came in: for `Link` headers.
+    pub reply: &'a Reply,
+}
+
+/// A stream of pages: [`Pages::next`] until `None`. An error ends it, and then none of the pages may be used.
+pub struct Pages<T, F> {
+    api: Api,
+    call: Option<Call>,
+    next: F,
+    index: usize,
+    sent: HashSet<String>,
+    page: PhantomData<fn() -> T>,
+}
+
+impl<T, F> Pages<T, F>
+where
+    T: DeserializeOwned,
+    F: FnMut(&T, &Position<'_>) -> Next,
+{
+    pub(crate) fn new(api: Api, first: Call, next: F) -> Self {
+        Self { api, call: Some(first), next, index: 0, sent: HashSet::new(), page: PhantomData }
+    }
+
+    /// The next page, or `None` after the last.
+    pub async fn next(&mut self) -> Result<Option<T>> {
+        let Some(call) = self.call.take() else { return Ok(None) };
+        let request = format!("{:?} {}", call.target, call.encoded_query());
+        if !self.sent.insert(request) || self.index >= PAGE_CAP {
+            return Err(Error::bad_response(format!(
+                "page {} of {} leads back to an earlier one; the list has no end, so none of it is used",
+                self.index + 1,
+                self.api.describe(&call)
+            )));
+        }
+        let reply = self.api.send(&call).await?;
+        let page = reply.json()?;
+        self.call = match (self.next)(&page, &Position { index: self.index, reply: &reply }) {
+            Next::End => None,
+            Next::Query(parameter, value) => Some(call.query(&parameter, value)),
+            Next::Link(link) => Some(Call { headers: call.headers, ..Call::link(link) }),
+            Next::LinkKeepingQuery(link) => Some(self.api.keep_query(call, link)?),
+        };
+        self.index += 1;
+        Ok(Some(page))
+    }
+}
+
+impl Api {
+    /// A link of the vendor's, with the parameters of `call` that it dropped.
+    fn keep_query(&self, call: Call, link: String) -> Result<Call> {
+        let mut next = Call { headers: call.headers.clone(), ..Call::link(link) };
+        let known = self.url_of(&next)?;
+        let known: HashSet<String> = known.query_pairs().map(|(name, _)| name.into_owned()).collect();
+        let earlier = match call.target {
+            Target::Link(_) => self.url_of(&call)?.query_pairs().map(|(n, v)| (n.into_owned(), v.into_owned())).collect(),
+            Target::Path(_) => call.query,
+        };
+        next.query = earlier.into_iter().filter(|(name, _)| !known.contains(name)).collect();
+        Ok(next)
+    }
+}

@@ -1,0 +1,119 @@
+//! An answer: its class, and its strict decoding. What an answer says is never put into an error: it may hold
+//! secrets or a customer's data.
+
+use reqwest::header::HeaderMap;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tallysheet_core::{Error, ErrorKind, Result};
+
+/// An answer of the vendor, read whole.
+#[derive(Clone)]
+pub struct Reply {
+    pub(crate) request: String,
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    /// The HTTP status.
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The target of `rel="next"` in the `Link` headers.
+    pub fn next_link(&self) -> Option<String> {
+        let links = self.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
+        links.flat_map(|value| value.split(',')).find_map(|link| {
+            let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+            let is_next = parameters.split(';').any(|parameter| {
+                let (name, value) = parameter.trim().split_once('=').unwrap_or_default();
+                name.eq_ignore_ascii_case("rel") && value.trim_matches('"').split(' ').any(|rel| rel.eq_ignore_ascii_case("next"))
+            });
+            is_next.then(|| target.to_owned())
+        })
+    }
+
+    /// The body as bytes.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Whether the body contains a text, whatever its case: for vendors that tell a limit in words.
+    pub fn mentions(&self, text: &str) -> bool {
+        String::from_utf8_lossy(&self.body).to_lowercase().contains(&text.to_lowercase())
+    }
+
+    /// Decodes the body strictly. The error names the place in the JSON and what was expected there, not what stood there.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        let mut decoder = serde_json::Deserializer::from_slice(&self.body);
+        let value = serde_path_to_error::deserialize(&mut decoder).map_err(|error| {
+            let path = error.path().to_string();
+            self.undecodable(&path, error.inner())
+        })?;
+        decoder.end().map_err(|error| self.undecodable("the end", &error))?;
+        Ok(value)
+    }
+
+    /// A short word in the JSON at `pointer`, if it is one of ours to show: lower-case letters, digits and `_` only.
+    pub fn word(&self, pointer: &str) -> Option<String> {
+        let json: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        let word = json.pointer(pointer)?.as_str()?;
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        (word.len() <= 40 && word.bytes().all(plain)).then(|| word.to_owned())
+    }
+
+    fn undecodable(&self, path: &str, error: &serde_json::Error) -> Error {
+        let what = if self.body.trim_ascii_start().first() == Some(&b'<') {
+            "HTML instead of JSON (a proxy, a login page or maintenance?)".to_owned()
+        } else if self.body.trim_ascii().is_empty() {
+            "an empty body instead of JSON".to_owned()
+        } else if error.is_eof() {
+            "JSON that ends in the middle".to_owned()
+        } else if error.is_syntax() {
+            "something that is no JSON".to_owned()
+        } else {
+            let text = error.to_string();
+            // Behind the last "expected" stand our own words; before it may stand the vendor's data.
+            let expected = text.rsplit_once(", expected ").map(|(_, ours)| format!("not {ours}"));
+            let missing = text.starts_with("missing field").then_some(text);
+            format!("an unexpected shape at `{path}` ({})", missing.or(expected).unwrap_or_else(|| "wrong value".to_owned()))
+        };
+        Error::bad_response(format!("{} was answered with {what}", self.request))
+    }
+
+    /// `Retry-After` in seconds or as a date.
+    pub(crate) fn retry_after(&self, now: jiff::Timestamp) -> Option<Duration> {
+        let text = self.header("retry-after")?.trim();
+        if let Ok(seconds) = text.parse::<u64>() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+        Some(Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO))
+    }
+
+    /// What a status other than success means.
+    pub(crate) fn error(&self) -> Error {
+        let status = self.status;
+        let (kind, advice) = match status {
+            300..=399 => (ErrorKind::BadResponse, "it is not followed: set `url` to the new address"),
+            401 => (ErrorKind::Auth, "the vendor refuses the credential: check it, or make a new one"),
+            403 => (ErrorKind::Forbidden, "the credential lacks a right: see the connector's page"),
+            404 | 410 => (ErrorKind::NotFound, "check `url`"),
+            408 => (ErrorKind::TimedOut, "the vendor gave up waiting"),
+            423 | 429 => (ErrorKind::RateLimited, "lower `requests_per_minute` or `max_concurrency`"),
+            500..=599 => (ErrorKind::Unavailable, "the vendor has a fault: try later"),
+            _ => (ErrorKind::BadResponse, "the vendor did not accept the request"),
+        };
+        let target = self.header("location").filter(|_| (300..=399).contains(&status)).and_then(|to| {
+            // The address without its query: that may hold anything.
+            Some(format!(" to {}", to.split(['?', '#']).next()?))
+        });
+        Error::new(kind, format!("{} was answered with {status}{}", self.request, target.unwrap_or_default())).advice(advice)
+    }
+}

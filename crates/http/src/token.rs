@@ -1,0 +1,276 @@
+//! Getting a token and keeping it: one request for it at a time, renewed before it ends, once after a 401.
+
+use crate::api::Api;
+use crate::auth::{Auth, Outgoing, Stamp};
+use crate::call::Call;
+use crate::reply::Reply;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tallysheet_core::{Context, Error, ErrorKind, Result, Secret, World, async_trait};
+use tokio::sync::Mutex;
+
+/// A token is renewed this long before it ends (or a tenth of its life, where that is less).
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// A token as an endpoint issues it.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// The token.
+    pub secret: Secret,
+    /// How long it lives, where the vendor says so.
+    pub lifetime: Option<Duration>,
+}
+
+/// Something that issues tokens: an OAuth2 endpoint, a login call.
+#[async_trait]
+pub trait TokenSource: Send + Sync {
+    /// A new token.
+    async fn issue(&self) -> Result<Token>;
+}
+
+/// Shows a token from a [`TokenSource`], asking for one only when needed.
+pub struct Tokens<S> {
+    source: S,
+    world: Arc<dyn World>,
+    current: Mutex<Current>,
+}
+
+#[derive(Default)]
+struct Current {
+    generation: u64,
+    token: Option<Secret>,
+    renew_at: Option<Duration>,
+}
+
+impl<S: TokenSource> Tokens<S> {
+    /// A cache before a source, shown as `Authorization: Bearer …`.
+    pub fn new(cx: &Context, source: S) -> Self {
+        Self { source, world: cx.world.clone(), current: Mutex::new(Current::default()) }
+    }
+
+    /// A token that is good now. Callers that come while one asks wait for its answer.
+    pub async fn token(&self) -> Result<(Secret, Stamp)> {
+        let mut current = self.current.lock().await;
+        let now = self.world.monotonic();
+        if let Some(token) = &current.token
+            && current.renew_at.is_none_or(|renew_at| now < renew_at)
+        {
+            return Ok((token.clone(), Stamp(current.generation)));
+        }
+        let token = self.source.issue().await?;
+        *current = Current {
+            generation: current.generation + 1,
+            renew_at: token.lifetime.map(|life| now + life.saturating_sub(MARGIN.min(life / 10))),
+            token: Some(token.secret.clone()),
+        };
+        Ok((token.secret, Stamp(current.generation)))
+    }
+}
+
+#[async_trait]
+impl<S: TokenSource> Auth for Tokens<S> {
+    async fn apply(&self, request: &mut Outgoing<'_>) -> Result<Stamp> {
+        let (token, stamp) = self.token().await?;
+        request.secret_header("authorization", &format!("Bearer {}", token.expose()))?;
+        Ok(stamp)
+    }
+
+    async fn refresh(&self, rejected: Stamp) -> Result<bool> {
+        let mut current = self.current.lock().await;
+        // Where another call has renewed it meanwhile, the new one serves.
+        if current.generation == rejected.0 {
+            current.token = None;
+        }
+        Ok(true)
+    }
+}
+
+/// How an OAuth2 endpoint is asked.
+pub enum Grant {
+    /// `client_credentials`: the id and secret in the body.
+    ClientCredentials {
+        /// The client's id.
+        client_id: String,
+        /// Its secret.
+        client_secret: Secret,
+    },
+    /// `password`, perhaps with a client of the vendor's own in a Basic header.
+    Password {
+        /// The user name, or key.
+        username: String,
+        /// The password, or secret.
+        password: Secret,
+        /// The vendor's public client, shown as Basic.
+        client: Option<(&'static str, &'static str)>,
+    },
+    /// `refresh_token`: each exchange may return the next one, which is kept in the state folder.
+    RefreshToken {
+        /// The first one, from the config.
+        first: Secret,
+        /// The client's id and secret, where the vendor wants them.
+        client: Option<(String, Secret)>,
+    },
+}
+
+/// An OAuth2 token endpoint.
+pub struct OAuth2 {
+    endpoint: Api,
+    grant: Grant,
+    extra: Vec<(&'static str, String)>,
+    json: bool,
+    state: String,
+    world: Arc<dyn World>,
+}
+
+#[derive(Deserialize)]
+struct Issued {
+    access_token: Secret,
+    #[serde(default)]
+    expires_in: Option<Lifetime>,
+    #[serde(default)]
+    refresh_token: Option<Secret>,
+}
+
+/// Some endpoints send the seconds as text.
+#[derive(Deserialize)]
+struct Lifetime(tallysheet_core::wire::Number);
+
+/// What the state folder holds for a rotating token.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// Of the config's first token, so that a new one in the config is noticed.
+    first: String,
+    refresh_token: String,
+}
+
+impl OAuth2 {
+    /// An endpoint at `token_url`, asked with a form.
+    pub fn new(cx: &Context, token_url: &str, grant: Grant) -> Result<Self> {
+        Ok(Self {
+            endpoint: Api::token_endpoint(cx, token_url)
+                .map_err(|error| error.context("`token_url`"))?
+                .with_classify(refusal),
+            grant,
+            extra: Vec::new(),
+            json: false,
+            state: format!("tokens/{}", cx.integration),
+            world: cx.world.clone(),
+        })
+    }
+
+    /// Sends the request as JSON instead of a form.
+    #[must_use]
+    pub fn json(mut self) -> Self {
+        self.json = true;
+        self
+    }
+
+    /// One more field in the request: `scope`, `audience`.
+    #[must_use]
+    pub fn field(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.extra.push((name, value.into()));
+        self
+    }
+
+    /// What a refusal means, where the vendor tells more than its status.
+    #[must_use]
+    pub fn explain(mut self, explain: fn(&Reply) -> Option<Error>) -> Self {
+        self.endpoint = self.endpoint.with_classify(move |reply| explain(reply).or_else(|| refusal(reply)));
+        self
+    }
+
+    async fn exchange(&self, own: &[(&str, &str)], basic: Option<(&str, &str)>, repeatable: bool) -> Result<Issued> {
+        let extra = self.extra.iter().map(|(name, value)| (*name, value.as_str()));
+        let fields: Vec<(&str, &str)> = own.iter().copied().chain(extra).collect();
+        let mut call = if self.json {
+            Call::post("").json(&fields.into_iter().collect::<BTreeMap<_, _>>())?
+        } else {
+            Call::post("").form(&fields)
+        };
+        if let Some((user, password)) = basic {
+            call = call.header("authorization", format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))));
+        }
+        let call = if repeatable { call.repeatable() } else { call };
+        self.endpoint.json(&call).await
+    }
+
+    /// Exchanges the newest refresh token and keeps its successor before anything else happens.
+    async fn rotate(&self, first: &Secret, client: Option<&(String, Secret)>) -> Result<Issued> {
+        let _lock = self.lock().await?;
+        let mark = mark(first);
+        let kept = self.world.read_state(&self.state)?;
+        let kept = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok()).filter(|kept| kept.first == mark);
+        let newest = kept.map_or_else(|| first.clone(), |kept| Secret::new(kept.refresh_token));
+        let mut own = vec![("grant_type", "refresh_token"), ("refresh_token", newest.expose())];
+        if let Some((id, secret)) = client {
+            own.extend([("client_id", id.as_str()), ("client_secret", secret.expose())]);
+        }
+        // Never repeated: the token may be spent although no answer came.
+        let issued = self.exchange(&own, None, false).await?;
+        if let Some(next) = &issued.refresh_token {
+            let kept = Kept { first: mark, refresh_token: next.expose().to_owned() };
+            let bytes = serde_json::to_vec(&kept).map_err(|_| Error::internal("a refresh token cannot be kept"))?;
+            self.world.write_state(&self.state, &bytes)?;
+        }
+        Ok(issued)
+    }
+
+    async fn lock(&self) -> Result<Box<dyn Send + Sync>> {
+        for _ in 0..600 {
+            if let Some(lock) = self.world.try_lock_state(&self.state)? {
+                return Ok(lock);
+            }
+            self.world.sleep(Duration::from_millis(100)).await;
+        }
+        Err(Error::new(ErrorKind::TimedOut, "another run holds the token of this integration for over a minute"))
+    }
+}
+
+/// Tells two first tokens apart without keeping the token itself.
+fn mark(token: &Secret) -> String {
+    let hash = |seed: u64| {
+        token.expose().bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    };
+    format!("{:016x}", hash(0xcbf2_9ce4_8422_2325))
+}
+
+#[async_trait]
+impl TokenSource for OAuth2 {
+    async fn issue(&self) -> Result<Token> {
+        let issued = match &self.grant {
+            Grant::ClientCredentials { client_id, client_secret } => {
+                let own = [
+                    ("grant_type", "client_credentials"),
+                    ("client_id", client_id),
+                    ("client_secret", client_secret.expose()),
+                ];
+                self.exchange(&own, None, true).await
+            }
+            Grant::Password { username, password, client } => {
+                let own = [("grant_type", "password"), ("username", username), ("password", password.expose())];
+                self.exchange(&own, *client, true).await
+            }
+            Grant::RefreshToken { first, client } => self.rotate(first, client.as_ref()).await,
+        };
+        let issued = issued.map_err(|error| error.context("getting a token"))?;
+        if issued.access_token.expose().is_empty() {
+            return Err(Error::new(ErrorKind::Auth, "getting a token: the vendor issued an empty one"));
+        }
+        let seconds = issued.expires_in.and_then(|life| u64::try_from(life.0.0.trunc()).ok());
+        Ok(Token { secret: issued.access_token, lifetime: seconds.map(Duration::from_secs) })
+    }
+}
+
+/// What a refusal of a token endpoint means: the credential is not accepted, with the OAuth2 word for why.
+fn refusal(reply: &Reply) -> Option<Error> {
+    if !matches!(reply.status(), 400 | 401 | 403) {
+        return None;
+    }
+    let word = reply.word("/error").map(|word| format!(" ({word})")).unwrap_or_default();
+    let message = format!("the vendor issues no token: {}{word}; check the credential and its scopes", reply.status());
+    Some(Error::new(ErrorKind::Auth, message))
+}
