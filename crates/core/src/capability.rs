@@ -8,7 +8,14 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
-const _: Option<(&dyn Probe, &dyn CountSource, &dyn CompanyDirectory, &dyn TicketDesk, &dyn Mailer, &dyn BillingLedger)> = None;
+const _: Option<(
+    &dyn Probe,
+    &dyn CountSource,
+    &dyn CompanyDirectory,
+    &dyn TicketDesk,
+    &dyn Mailer,
+    &dyn BillingLedger,
+)> = None;
 
 /// A thing that a connector can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,10 +1,12 @@
 //! What a count source answers. A number never travels without its state.
 
 use crate::code::Code;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::model::{Metric, VendorOrg};
 use crate::run::Notice;
 use rust_decimal::Decimal;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// The answer of one integration: every org that its credential sees.
 #[derive(Debug, Clone, Default)]
@@ -17,8 +19,34 @@ pub struct Counts {
     pub notices: Vec<Notice>,
 }
 
+impl Counts {
+    /// Refuses an org that stands twice with different counts, and drops one that merely stands twice (a page that
+    /// shifted): it would be summed as if it were two orgs.
+    pub fn deduplicated(mut self) -> Result<Self> {
+        let mut seen: HashMap<String, OrgCounts> = HashMap::new();
+        let mut contradiction = None;
+        self.orgs.retain(|org| match seen.entry(org.org.id.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(org.clone());
+                true
+            }
+            Entry::Occupied(first) => {
+                if first.get() != org {
+                    contradiction = Some(org.org.id.clone());
+                }
+                false
+            }
+        });
+        contradiction.map_or(Ok(self), |id| {
+            Err(Error::bad_response(format!(
+                "the vendor lists the org {id} twice, with different counts; none is used"
+            )))
+        })
+    }
+}
+
 /// One vendor org and what was counted for it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrgCounts {
     /// The org, as the vendor says it.
     pub org: VendorOrg,
@@ -40,7 +68,7 @@ pub enum Standing {
 }
 
 /// What was counted for one org.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Counted {
     /// A value for each metric. Every fixed metric must be there, zero where there are none.
     Each(Vec<(Metric, Outcome)>),

@@ -30,15 +30,11 @@ pub mod wire;
 pub mod world;
 
 pub use async_trait::async_trait;
-pub use capability::{
-    BillingLedger, Capability, CompanyDirectory, CountSource, Identity, Mailer, Probe, TicketDesk,
-};
+pub use capability::{BillingLedger, Capability, CompanyDirectory, CountSource, Identity, Mailer, Probe, TicketDesk};
 pub use code::Code;
 pub use counts::{Counted, Counts, Failure, LeftOut, OrgCounts, Outcome, Standing};
 pub use error::{Error, ErrorKind, Result};
-pub use model::{
-    Company, Figure, Hint, Link, Metric, MetricDef, MetricKind, Product, PsaId, VendorOrg,
-};
+pub use model::{Company, Figure, Hint, Link, Metric, MetricDef, MetricKind, Product, PsaId, VendorOrg};
 pub use registry::{Connector, ConnectorSpec, Context, Entry, Meta, Registry, Secret};
 pub use run::{Level, Notice, Phase};
 pub use rust_decimal::Decimal;

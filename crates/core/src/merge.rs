@@ -208,7 +208,13 @@ fn merge_source<'a>(companies: &[KeyedCompany], source: &'a Source, log: &mut Lo
                         || "maps to no company; add its id to the companies file, or to `exclude`".to_owned(),
                         |company| format!("looks like {company}, where the companies file says `-`, but it has counts"),
                     );
-                    log.say(Level::Warning, source, Code::UnmappedOrg, Some(&name), format!("{name} ({}) {why}", org.org.id));
+                    log.say(
+                        Level::Warning,
+                        source,
+                        Code::UnmappedOrg,
+                        Some(&name),
+                        format!("{name} ({}) {why}", org.org.id),
+                    );
                 }
                 if has_value {
                     unmapped.push((&org.org, cells));
@@ -225,7 +231,9 @@ fn merge_source<'a>(companies: &[KeyedCompany], source: &'a Source, log: &mut Lo
         add_numbers(&mut totals, &joined, |totals| &mut totals.counted);
         cells.push(joined);
     }
-    unmapped.sort_by(|(a, _), (b, _)| (a.name.to_lowercase(), &a.name, &a.id).cmp(&(b.name.to_lowercase(), &b.name, &b.id)));
+    unmapped.sort_by(|(a, _), (b, _)| {
+        (a.name.to_lowercase(), &a.name, &a.id).cmp(&(b.name.to_lowercase(), &b.name, &b.id))
+    });
     tell_left_out(source, counts, log);
     control_totals(source, counts, &columns, &index, &mut totals, log);
     Part { columns, companies: cells, unmapped, totals }
@@ -312,7 +320,9 @@ impl Join {
             (Self::Nothing, join) | (join, Self::Nothing) => join,
             (Self::Failed(a), Self::Failed(b)) => Self::Failed(a.min(b)),
             (Self::Failed(code), _) | (_, Self::Failed(code)) => Self::Failed(code),
-            (Self::Number(a), Self::Number(b)) => a.checked_add(b).map_or(Self::Failed(Code::BadResponse), Self::Number),
+            (Self::Number(a), Self::Number(b)) => {
+                a.checked_add(b).map_or(Self::Failed(Code::BadResponse), Self::Number)
+            }
             (Self::Text(mut a), Self::Text(b)) => {
                 a.extend(b);
                 Self::Text(a)
@@ -401,7 +411,8 @@ fn company_cells(
                     continue;
                 }
                 let name = &company.company.name;
-                let message = format!("{name}: the companies file names the id {id}, which {} does not list", source.title);
+                let message =
+                    format!("{name}: the companies file names the id {id}, which {} does not list", source.title);
                 log.failure(source, Code::UnknownOrg, name, message);
                 join_into(&mut sums, whole(Join::Failed(Code::UnknownOrg)));
             }

@@ -239,8 +239,9 @@ fn settings<S: ConnectorSpec>() -> Schema {
 }
 
 fn build<S: ConnectorSpec>(settings: serde_json::Value, cx: &Context) -> Result<Connector> {
-    let config = serde_path_to_error::deserialize(settings)
-        .map_err(|error| Error::config(format!("[integrations.{}] {}: {}", cx.integration, error.path(), error.inner())))?;
+    let config = serde_path_to_error::deserialize(settings).map_err(|error| {
+        Error::config(format!("[integrations.{}] {}: {}", cx.integration, error.path(), error.inner()))
+    })?;
     S::connect(config, cx).map_err(|error| error.context(format!("[integrations.{}]", cx.integration)))
 }
 

@@ -284,7 +284,8 @@ impl Subscriptions {
                                 .into_iter()
                                 .map(|((product, figure), sum)| {
                                     let product = shown(&product);
-                                    let outcome = Outcome::number_or_missing(sum, &format!("quantity of {}", product.name));
+                                    let outcome =
+                                        Outcome::number_or_missing(sum, &format!("quantity of {}", product.name));
                                     (Metric::Product(product, figure), outcome)
                                 })
                                 .collect(),

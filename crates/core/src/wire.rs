@@ -6,6 +6,12 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 use std::fmt;
 use std::str::FromStr;
 
+/// Tells a field that is null (`Some(None)`) from one that is absent (`None`), with `#[serde(default,
+/// deserialize_with = "present")]`: where an older field may stand in for an absent one, but not for a null.
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
 /// An id: text, whatever the vendor sends. Trimmed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(pub String);

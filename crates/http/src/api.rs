@@ -230,7 +230,10 @@ impl Api {
         let error = if error.is_timeout() {
             Error::new(ErrorKind::TimedOut, format!("{what}: {host} did not answer in time"))
         } else if error.is_connect() {
-            Error::new(ErrorKind::Unavailable, format!("{what}: no connection to {host}; check the network, a proxy, and `url`"))
+            Error::new(
+                ErrorKind::Unavailable,
+                format!("{what}: no connection to {host}; check the network, a proxy, and `url`"),
+            )
         } else {
             Error::new(ErrorKind::Unavailable, format!("{what}: the connection to {host} broke"))
         };
@@ -259,8 +262,9 @@ impl Api {
                 url
             }
             Target::Link(link) => {
-                let url = Url::parse(link)
-                    .map_err(|_| Error::bad_response(format!("{}: the next page's address is no URL", self.describe(call))))?;
+                let url = Url::parse(link).map_err(|_| {
+                    Error::bad_response(format!("{}: the next page's address is no URL", self.describe(call)))
+                })?;
                 if url.origin() != self.base.origin() {
                     return Err(Error::bad_response(format!(
                         "the next page is said to be at {}, not at {}; the credential is not sent there",
@@ -377,7 +381,8 @@ impl ApiBuilder {
     pub fn build(mut self) -> Result<Api> {
         self.policy.headers.insert("accept", HeaderValue::from_static("application/json"));
         for (name, value) in self.headers {
-            let value = HeaderValue::try_from(value).map_err(|_| Error::config(format!("the header {name} cannot be sent")))?;
+            let value =
+                HeaderValue::try_from(value).map_err(|_| Error::config(format!("the header {name} cannot be sent")))?;
             self.policy.headers.insert(HeaderName::from_static(name), value);
         }
         Ok(Api {

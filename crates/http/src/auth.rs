@@ -57,8 +57,9 @@ impl Outgoing<'_> {
     /// Sets a header whose value is kept out of every log.
     pub fn secret_header(&mut self, name: &str, value: &str) -> Result<()> {
         let name = HeaderName::try_from(name).map_err(|_| Error::config(format!("`{name}` is no header name")))?;
-        let mut value = HeaderValue::try_from(value)
-            .map_err(|_| Error::config("a credential holds characters that no header can carry (a line end, perhaps)"))?;
+        let mut value = HeaderValue::try_from(value).map_err(|_| {
+            Error::config("a credential holds characters that no header can carry (a line end, perhaps)")
+        })?;
         value.set_sensitive(true);
         self.headers.insert(name, value);
         Ok(())

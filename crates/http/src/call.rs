@@ -82,7 +82,8 @@ impl Call {
 
     /// A JSON body.
     pub fn json(mut self, body: &impl Serialize) -> Result<Self> {
-        let bytes = serde_json::to_vec(body).map_err(|_| Error::internal("a request body cannot be written as JSON"))?;
+        let bytes =
+            serde_json::to_vec(body).map_err(|_| Error::internal("a request body cannot be written as JSON"))?;
         self.body = Some(Body { content_type: "application/json", bytes });
         Ok(self)
     }

@@ -33,7 +33,8 @@ impl Reply {
             let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
             let is_next = parameters.split(';').any(|parameter| {
                 let (name, value) = parameter.trim().split_once('=').unwrap_or_default();
-                name.eq_ignore_ascii_case("rel") && value.trim_matches('"').split(' ').any(|rel| rel.eq_ignore_ascii_case("next"))
+                name.eq_ignore_ascii_case("rel")
+                    && value.trim_matches('"').split(' ').any(|rel| rel.eq_ignore_ascii_case("next"))
             });
             is_next.then(|| target.to_owned())
         })
@@ -82,7 +83,10 @@ impl Reply {
             // Behind the last "expected" stand our own words; before it may stand the vendor's data.
             let expected = text.rsplit_once(", expected ").map(|(_, ours)| format!("not {ours}"));
             let missing = text.starts_with("missing field").then_some(text);
-            format!("an unexpected shape at `{path}` ({})", missing.or(expected).unwrap_or_else(|| "wrong value".to_owned()))
+            format!(
+                "an unexpected shape at `{path}` ({})",
+                missing.or(expected).unwrap_or_else(|| "wrong value".to_owned())
+            )
         };
         Error::bad_response(format!("{} was answered with {what}", self.request))
     }
@@ -114,6 +118,7 @@ impl Reply {
             // The address without its query: that may hold anything.
             Some(format!(" to {}", to.split(['?', '#']).next()?))
         });
-        Error::new(kind, format!("{} was answered with {status}{}", self.request, target.unwrap_or_default())).advice(advice)
+        Error::new(kind, format!("{} was answered with {status}{}", self.request, target.unwrap_or_default()))
+            .advice(advice)
     }
 }
