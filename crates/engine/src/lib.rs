@@ -1,1 +1,30 @@
-//! (to come)
+//! The run: integrations side by side, one failure kept from the others; then merge, render, deliver, log.
+//!
+//! ```text
+//! Config ──assemble──> Plan ──run──> Run
+//!                        │
+//!                        ├─ collect   ask every source, a deadline each
+//!                        ├─ place     which org is which company
+//!                        ├─ merge     (tallysheet-core)
+//!                        ├─ deliver   render and take it where it goes
+//!                        └─ keep      the run, in the state folder
+//! ```
+//!
+//! The command line, a schedule and an embedding program all call [`run`]. A program that brings its own sources
+//! makes a [`Plan`] by hand: see `examples/embed.rs`.
+
+mod assemble;
+mod collect;
+mod deliver;
+mod keep;
+mod log;
+mod place;
+mod plan;
+mod run;
+
+pub use assemble::{Assembled, Selection, assemble};
+pub use collect::{Event, Progress, Silent};
+pub use deliver::{Deliver, Delivery, FileDelivery, Receipt, Report, StreamDelivery, Undelivered};
+pub use place::Companies;
+pub use plan::{Plan, Source};
+pub use run::run;

@@ -1,0 +1,59 @@
+//! The bundle: names each connector that a Cargo feature turns on, in the order of columns.
+//!
+//! Naming a crate is what keeps the linker from dropping it: connectors register themselves, so nothing else mentions
+//! them. The tests compare what is registered with what the features turn on.
+#![deny(unused_crate_dependencies)]
+
+use tallysheet_core::Registry;
+
+macro_rules! bundle {
+    ($($slug:tt $(=> $connector:ident)?,)*) => {
+        $($(
+            #[cfg(feature = $slug)]
+            use $connector as _;
+        )?)*
+
+        /// Every slug that Tallysheet has a word for, in the order of columns, compiled in or not: a companies file
+        /// may have a column for each.
+        pub const KNOWN: &[&str] = &[$($slug),*];
+
+        /// The connectors there are: slug, crate, and whether this build has it.
+        pub const BUILT: &[(&str, &str, bool)] = &[$($(($slug, stringify!($connector), cfg!(feature = $slug)),)?)*];
+    };
+}
+
+bundle! {
+    "datto-rmm" => tallysheet_connector_datto_rmm,
+    "connectwise-automate",
+    "ninjaone",
+    "connectwise-asio",
+    "immybot",
+    "microsoft-graph" => tallysheet_connector_microsoft_graph,
+    "huntress" => tallysheet_connector_huntress,
+    "sentinelone",
+    "duo",
+    "itglue",
+    "auvik",
+    "proofpoint-essentials",
+    "cork",
+    "dropsuite",
+    "pax8" => tallysheet_connector_pax8,
+    "sherweb",
+    "tdsynnex-stellr",
+    "tdsynnex-streamone-ion",
+    "synnex-au",
+    "csv",
+    "connectwise-psa",
+    "autotask",
+    "halopsa",
+    "kaseya-bms",
+    "servicenow",
+    "freshdesk",
+    "superops",
+    "smtp",
+}
+
+/// The connectors of this build.
+pub fn registry() -> Registry {
+    Registry::new(KNOWN)
+}

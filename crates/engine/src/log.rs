@@ -1,0 +1,37 @@
+//! The run's log: each notice gets its time, and is told to `tracing` as well.
+
+use std::sync::Arc;
+use tallysheet_core::run::LogEntry;
+use tallysheet_core::{Level, Notice, World};
+
+pub(crate) struct Log {
+    world: Arc<dyn World>,
+    entries: Vec<LogEntry>,
+}
+
+impl Log {
+    pub(crate) fn new(world: Arc<dyn World>) -> Self {
+        Self { world, entries: Vec::new() }
+    }
+
+    pub(crate) fn say(&mut self, notice: Notice) {
+        let integration = notice.integration.as_deref().unwrap_or_default();
+        let code = notice.code.map_or("", tallysheet_core::Code::as_str);
+        match notice.level {
+            Level::Info => tracing::info!(integration, code, "{}", notice.message),
+            Level::Warning => tracing::warn!(integration, code, "{}", notice.message),
+            Level::Error => tracing::error!(integration, code, "{}", notice.message),
+        }
+        self.entries.push(LogEntry { time: self.world.now(), notice });
+    }
+
+    pub(crate) fn extend(&mut self, notices: impl IntoIterator<Item = Notice>) {
+        for notice in notices {
+            self.say(notice);
+        }
+    }
+
+    pub(crate) fn entries(&self) -> Vec<LogEntry> {
+        self.entries.clone()
+    }
+}

@@ -1,0 +1,143 @@
+//! One run, from the first question to the kept result.
+
+use crate::collect::{Collected, Progress, collect};
+use crate::deliver::deliver_all;
+use crate::keep::{is_fixed, keep, kept_columns};
+use crate::log::Log;
+use crate::place::place;
+use crate::plan::{Plan, Source};
+use tallysheet_core::merge::{Merged, merge};
+use tallysheet_core::run::{DeliveryOutcome, DeliveryStatus, Run, RunStatus};
+use tallysheet_core::sheet::{Cell, Sheet};
+use tallysheet_core::{Code, Level, Notice, Phase, World};
+
+/// Runs a plan. It always ends with a [`Run`]; what went wrong stands in its log, its status and its exit status.
+pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
+    let world = plan.world.clone();
+    let mut log = Log::new(world.clone());
+    let started_at = world.now();
+    let id = run_id(&*world);
+    log.extend(plan.notices);
+
+    let kept = kept_columns(&*world).unwrap_or_else(|error| {
+        log.say(Notice::new(Level::Warning, Phase::Collect, error.code(), error.to_string()));
+        Default::default()
+    });
+    let sources: Vec<Source> = plan.sources;
+    let is_fixed_column = fixed_columns(&sources);
+    let collected = collect(sources, &world, progress).await;
+    tell_collected(&collected, &mut log);
+
+    let placed = place(&plan.companies, collected, &kept);
+    log.extend(placed.notices);
+    let answered = placed.sources.iter().any(|source| source.answer.is_ok());
+    let Merged { sheet, notices, complete } = merge(&placed.companies, placed.sources, &plan.options);
+    log.extend(notices);
+
+    let status = status(&sheet, answered, complete);
+    let mut run = Run {
+        id,
+        started_at,
+        finished_at: None,
+        status,
+        exit_status: exit_status(status, false, &[]),
+        sheet,
+        deliveries: Vec::new(),
+        log: log.entries(),
+    };
+
+    let held_back = plan.strict && status == RunStatus::Partial;
+    let mut outcomes = skipped(plan.skipped.into_iter().map(|(name, kind)| (name, kind, None)));
+    if status == RunStatus::Failed || held_back {
+        let why = if held_back { "the report is incomplete, and `strict` is set" } else { "nothing could be counted" };
+        log.say(Notice::new(Level::Error, Phase::Deliver, None, format!("no report is delivered: {why}")));
+        let names = plan.deliveries.iter().map(|to| (to.name.clone(), to.kind.clone(), Some(why)));
+        outcomes.extend(skipped(names));
+    } else {
+        if plan.deliveries.is_empty() {
+            log.say(Notice::new(Level::Info, Phase::Deliver, Code::NoDelivery, "there is no delivery and no output"));
+        }
+        run.log = log.entries();
+        let (delivered, notices) = deliver_all(&plan.deliveries, &run, &plan.timezone).await;
+        outcomes.extend(delivered);
+        log.extend(notices);
+    }
+
+    run.exit_status = exit_status(status, held_back, &outcomes);
+    run.deliveries = outcomes;
+    run.finished_at = Some(world.now());
+    let end = format!("run {} ended with status {}", run.id, run.exit_status);
+    log.say(Notice::new(Level::Info, Phase::Complete, None, end));
+    run.log = log.entries();
+    if let Err(error) = keep(&*world, &run, is_fixed_column) {
+        log.say(Notice::new(Level::Error, Phase::Complete, error.code(), format!("the run is not kept: {error}")));
+        run.log = log.entries();
+    }
+    run
+}
+
+fn fixed_columns(sources: &[Source]) -> impl Fn(&tallysheet_core::sheet::Column) -> bool + use<> {
+    let fixed: std::collections::BTreeSet<(String, &str)> = sources
+        .iter()
+        .flat_map(|source| source.metrics.iter().map(|metric| (source.name.clone(), *metric)))
+        .filter(|(_, metric)| is_fixed(metric.kind))
+        .map(|(name, metric)| (name, metric.name))
+        .collect();
+    move |column| fixed.contains(&(column.integration.clone(), column.metric.as_str()))
+}
+
+fn tell_collected(collected: &[Collected], log: &mut Log) {
+    for Collected { source, answer, took, .. } in collected {
+        match answer {
+            Ok(counts) => {
+                let message = format!("{} orgs counted in {:.1} s", counts.orgs.len(), took.as_secs_f64());
+                log.say(Notice::info(None, message).of(&source.name));
+                log.extend(counts.notices.iter().map(|notice| notice.clone().of(&source.name)));
+            }
+            Err(error) => {
+                let message = format!("{} failed: {error}", source.title);
+                log.say(Notice::new(Level::Error, Phase::Collect, error.code(), message).of(&source.name));
+            }
+        }
+    }
+}
+
+fn skipped(names: impl Iterator<Item = (String, String, Option<&'static str>)>) -> Vec<DeliveryOutcome> {
+    let outcome = |(name, kind, why): (String, String, Option<&str>)| DeliveryOutcome {
+        name,
+        kind,
+        status: DeliveryStatus::Skipped,
+        reference: None,
+        error: why.map(str::to_owned),
+    };
+    names.map(outcome).collect()
+}
+
+/// `20261125T180000Z-4f2a`: sorts by time, and no two are alike.
+fn run_id(world: &dyn World) -> String {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a random number below 65536")]
+    let tail = (world.random() * 65536.0) as u16;
+    format!("{}-{tail:04x}", world.now().strftime("%Y%m%dT%H%M%SZ"))
+}
+
+fn status(sheet: &Sheet, answered: bool, complete: bool) -> RunStatus {
+    let counted = sheet.rows.iter().flat_map(|row| &row.cells).any(|cell| matches!(cell, Cell::Counted(_)));
+    match (answered, complete) {
+        (false, _) => RunStatus::Failed,
+        (true, true) => RunStatus::Complete,
+        (true, false) if counted => RunStatus::Partial,
+        (true, false) => RunStatus::Failed,
+    }
+}
+
+/// The exit status of the contract.
+fn exit_status(status: RunStatus, held_back: bool, deliveries: &[DeliveryOutcome]) -> u8 {
+    let undelivered = |outcome: &DeliveryOutcome| matches!(outcome.status, DeliveryStatus::Failed | DeliveryStatus::Unknown);
+    match status {
+        RunStatus::Failed => 1,
+        _ if deliveries.iter().any(undelivered) => 4,
+        RunStatus::Partial => 3,
+        RunStatus::Complete if held_back => 3,
+        RunStatus::Complete => 0,
+    }
+}
