@@ -5,8 +5,8 @@ use serde::Deserialize;
 use std::sync::Arc;
 use tallysheet_core::wire::{Id, Number, present};
 use tallysheet_core::{
-    Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Error, ErrorKind, Hint, Identity, Meta, Metric,
-    MetricDef, OrgCounts, Outcome, Probe, Result, Secret, VendorOrg, async_trait, register_connector,
+    Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Error, ErrorKind, Hint, Identity, Meta,
+    MetricDef, OrgCounts, Probe, Result, Secret, VendorOrg, async_trait, register_connector,
 };
 use tallysheet_http::{Api, Basic, Call, Next};
 
@@ -54,12 +54,13 @@ register_connector!(Huntress);
 #[async_trait]
 impl Probe for Huntress {
     async fn check(&self) -> Result<Identity> {
-        let actor: Actor = self.api.json(&Call::get("/actor")).await?;
-        let Some(owner) = actor.account() else {
+        let reply = self.api.send(&Call::get("/actor")).await?;
+        // At the top, or under `actor` (README, Quirks). A reseller's key has none.
+        let Some(account) = reply.json_at::<Account>(&["/account", "/actor/account"])? else {
             let error = Error::new(ErrorKind::Unsupported, "this key belongs to no single Huntress account");
             return Err(error.advice("a reseller makes one API key in each account and configures each"));
         };
-        Ok(Identity { account: owner.name, id: Some(owner.id.0), expires: None })
+        Ok(Identity { account: account.name, id: Some(account.id.0), expires: None })
     }
 }
 
@@ -72,8 +73,7 @@ impl CountSource for Huntress {
     async fn counts(&self) -> Result<Counts> {
         let mut counts = Counts::default();
         // Without `limit` a page has 10 rows: fifty times the calls.
-        let first =
-            Call::get("/organizations").query("limit", 500).query("sort_field", "id").query("sort_direction", "asc");
+        let first = Call::get("/organizations").query("limit", 500);
         let mut pages = self.api.pages(first, |page: &Page, _| page.pagination.next());
         while let Some(page) = pages.next().await? {
             counts.orgs.extend(page.organizations.into_iter().map(Organization::counts));
@@ -85,41 +85,30 @@ impl CountSource for Huntress {
 impl Organization {
     /// Every agent that is not uninstalled is billed, unresponsive or not, so none is subtracted (README, What is counted).
     fn counts(self) -> OrgCounts {
-        let values = [
+        let tenant = self.identity_provider_tenant_id.or(self.microsoft_365_tenant_id);
+        // Recipients are people to write to: their domain may be a consultant's.
+        let recipients = self.report_recipients.or(self.notify_emails).unwrap_or_default();
+        let org = VendorOrg::new(self.id.0, self.name).contacts(&recipients);
+        let org = tenant.into_iter().map(Hint::EntraTenant).fold(org, VendorOrg::hint);
+        let numbers = [
             (&AGENTS, self.agents_count),
             (&IDENTITIES, self.billable_identity_count.unwrap_or(self.microsoft_365_users_count)),
             (&LEARNERS, self.sat_learner_count),
             (&SOURCES, self.logs_sources_count),
         ];
-        let outcome = |metric: &'static MetricDef, count: Option<Number>| {
-            (Metric::Fixed(metric), Outcome::number_or_missing(count.map(|count| count.0), metric.name))
-        };
-        let tenant = self.identity_provider_tenant_id.or(self.microsoft_365_tenant_id);
-        let org = VendorOrg {
-            hints: tenant.map(Hint::EntraTenant).into_iter().collect(),
-            ..VendorOrg::new(self.id.0, self.name)
-        };
-        // Recipients are people to write to: the domain may be a consultant's.
-        let recipients = self.report_recipients.or(self.notify_emails).unwrap_or_default();
-        let domains = recipients
-            .iter()
-            .filter_map(|mail| mail.rsplit_once('@'))
-            .map(|(_, domain)| Hint::Domain(domain.to_lowercase()));
-        let org = domains.fold(org, VendorOrg::hint);
-        OrgCounts::new(org, values.map(|(metric, count)| outcome(metric, count)).into())
+        OrgCounts::numbers(org, numbers)
     }
 }
 
 impl Pagination {
     /// A token, else a link, else the page numbers of the older form (README, Quirks).
     fn next(&self) -> Next {
-        let text = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
-        match (text(&self.next_page_token), text(&self.next_page_url), self.current_page, self.total_pages) {
-            (Some(token), ..) => Next::query("page_token", token),
-            (None, Some(link), ..) => Next::Link(link),
-            (None, None, Some(page), Some(total)) if page < total => Next::query("page", page + 1),
+        let newer = Next::cursor("page_token", self.next_page_token.as_deref())
+            .or_else(|| Next::link(self.next_page_url.as_deref()));
+        newer.or_else(|| match (self.current_page, self.total_pages) {
+            (Some(page), Some(total)) if page < total => Next::query("page", page + 1),
             _ => Next::End,
-        }
+        })
     }
 }
 
@@ -154,20 +143,7 @@ struct Organization {
 }
 
 #[derive(Deserialize)]
-struct Actor {
-    account: Option<Account>,
-    actor: Option<Box<Actor>>,
-}
-
-#[derive(Deserialize)]
 struct Account {
     id: Id,
     name: String,
-}
-
-impl Actor {
-    /// The account, at the top or under `actor` (README, Quirks). A reseller's key has none.
-    fn account(self) -> Option<Account> {
-        self.account.or_else(|| self.actor.and_then(|inner| inner.account()))
-    }
 }

@@ -2,8 +2,9 @@
 
 use crate::code::Code;
 use crate::error::{Error, Result};
-use crate::model::{Metric, VendorOrg};
+use crate::model::{Metric, MetricDef, VendorOrg};
 use crate::run::Notice;
+use crate::wire::Number;
 use rust_decimal::Decimal;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -138,6 +139,14 @@ impl OrgCounts {
     /// A customer with a value for each metric.
     pub fn new(org: VendorOrg, values: Vec<(Metric, Outcome)>) -> Self {
         Self { org, standing: Standing::Customer, counted: Counted::Each(values), left_out: Vec::new() }
+    }
+
+    /// A customer with a number for each fixed metric as the vendor sent it; one that it left out is `missing-value`.
+    pub fn numbers<const N: usize>(org: VendorOrg, numbers: [(&'static MetricDef, Option<Number>); N]) -> Self {
+        let outcome = |(metric, number): (&'static MetricDef, Option<Number>)| {
+            (Metric::Fixed(metric), Outcome::number_or_missing(number.map(|number| number.0), metric.name))
+        };
+        Self::new(org, numbers.map(outcome).into())
     }
 
     /// A customer that could not be counted.

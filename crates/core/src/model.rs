@@ -66,6 +66,13 @@ impl VendorOrg {
         self
     }
 
+    /// Adds the domains of mail addresses of contacts, recipients or logins, as hints.
+    #[must_use]
+    pub fn contacts(self, addresses: &[String]) -> Self {
+        let domains = addresses.iter().filter_map(|address| address.rsplit_once('@'));
+        domains.fold(self, |org, (_, domain)| org.hint(Hint::Domain(domain.trim().to_lowercase())))
+    }
+
     /// Adds a weaker hint.
     #[must_use]
     pub fn hint(mut self, hint: Hint) -> Self {

@@ -42,6 +42,12 @@ impl Next {
         link.filter(|link| !link.is_empty()).map_or(Self::End, |link| Self::Link(link.to_owned()))
     }
 
+    /// Another way to tell the end, where this one tells nothing.
+    #[must_use]
+    pub fn or_else(self, other: impl FnOnce() -> Self) -> Self {
+        if self == Self::End { other() } else { self }
+    }
+
     /// A link that may have lost our parameters; missing or empty is the end.
     pub fn link_keeping_query(link: Option<&str>) -> Self {
         link.filter(|link| !link.is_empty()).map_or(Self::End, |link| Self::LinkKeepingQuery(link.to_owned()))

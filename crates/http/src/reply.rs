@@ -61,6 +61,15 @@ impl Reply {
         Ok(value)
     }
 
+    /// Decodes what stands at the first of these JSON pointers that exists and is not null; `None` where none does.
+    pub fn json_at<T: DeserializeOwned>(&self, pointers: &[&str]) -> Result<Option<T>> {
+        let whole: serde_json::Value = self.json()?;
+        let found = pointers.iter().find_map(|at| Some((at, whole.pointer(at).filter(|value| !value.is_null())?)));
+        let Some((at, value)) = found else { return Ok(None) };
+        let decoded = serde_path_to_error::deserialize(value);
+        decoded.map(Some).map_err(|error| self.undecodable(&format!("{at}/{}", error.path()), error.inner()))
+    }
+
     /// A short word in the JSON at `pointer`, if it is one of ours to show: lower-case letters, digits and `_` only.
     pub fn word(&self, pointer: &str) -> Option<String> {
         let json: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
