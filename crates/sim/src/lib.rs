@@ -1,1 +1,101 @@
-//! (to come)
+//! A simulated managed service provider: its vendors' APIs over real HTTP on loopback, its config, its companies file,
+//! and the true numbers behind them.
+//!
+//! It plays the vendors' side of the wire only, from their public documentation; it knows nothing of the connectors.
+//! The same [`Options`] invent the same MSP, down to the last device.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `names`, `msp` | the invented companies, their sizes, and who plays which part of the story |
+//! | `books` | what is true at a vendor: its orgs, their counts, its column of the companies file |
+//! | `vendors` | one file a vendor: its books, its routes, its section of the config, its lines of the story |
+//! | `kit` | what all vendors need to answer calls |
+//! | `files` | `tallysheet.toml` and `companies.csv` |
+//! | `expected` | the sheet that a correct run must make |
+//! | `server` | the listener, the count of calls, the latency |
+
+mod books;
+mod expected;
+mod files;
+mod kit;
+mod msp;
+mod names;
+mod server;
+mod vendors;
+
+pub use books::Truth;
+pub use expected::{Expected, ExpectedRow};
+
+use crate::msp::Msp;
+use crate::server::Server;
+use crate::vendors::Vendor;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tallysheet_core::Result;
+
+/// What kind of MSP to simulate.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many companies are in the companies file.
+    pub companies: usize,
+    /// The dice: the same seed invents the same MSP.
+    pub seed: u64,
+    /// How many workstations a company has, about.
+    pub devices_per_company: u32,
+    /// How long every answer takes.
+    pub latency: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { companies: 25, seed: 7, devices_per_company: 16, latency: Duration::ZERO }
+    }
+}
+
+/// A running simulation. It ends when this is dropped.
+pub struct Simulation {
+    msp: Msp,
+    vendors: Vec<Vendor>,
+    server: Server,
+}
+
+impl Simulation {
+    /// Invents the MSP and answers for its vendors on a free port of 127.0.0.1. Needs a tokio runtime.
+    pub async fn start(options: Options) -> Result<Self> {
+        let msp = Msp::invent(&options)?;
+        let listener = server::listen().await?;
+        let mut vendors = vendors::all(&msp, &listener.url);
+        let server = listener.serve(&mut vendors, options.latency);
+        Ok(Self { msp, vendors, server })
+    }
+
+    /// The text of a `tallysheet.toml` whose integrations point here; it expects `companies.csv` beside it.
+    pub fn config_toml(&self) -> String {
+        files::config_toml(&self.vendors)
+    }
+
+    /// The text of the `companies.csv`.
+    pub fn companies_csv(&self) -> Result<String> {
+        files::companies_csv(&self.msp, &self.vendors)
+    }
+
+    /// How many calls each integration's vendor has had, by the integration's name.
+    pub fn calls(&self) -> BTreeMap<&'static str, usize> {
+        self.server.calls()
+    }
+
+    /// How many calls all vendors have had.
+    pub fn total_calls(&self) -> usize {
+        self.calls().values().sum()
+    }
+
+    /// What is to be seen in the sheet, in plain lines.
+    pub fn story(&self) -> Vec<String> {
+        self.vendors.iter().flat_map(|vendor| vendor.story.iter().cloned()).collect()
+    }
+
+    /// The sheet that a correct run must make.
+    pub fn expected(&self) -> Expected {
+        Expected::of(&self.msp, &self.vendors)
+    }
+}

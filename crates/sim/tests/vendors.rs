@@ -1,0 +1,231 @@
+//! The vendors' side of the wire: credentials, tokens and pages; and what the answers add up to is what is expected.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use common::{Client, bearer, client, distinct, rows};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use tallysheet_sim::{Options, Simulation, Truth};
+
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
+/// The sum of a column, unmapped rows included.
+fn expected_sum(simulation: &Simulation, column: &str) -> Decimal {
+    let expected = simulation.expected();
+    let place = expected.columns.iter().position(|title| title == column).unwrap();
+    let number = |truth: &Truth| if let Truth::Number(number) = truth { *number } else { Decimal::ZERO };
+    expected.rows.iter().map(|row| number(&row.cells[place])).sum()
+}
+
+fn sum<'a>(rows: impl IntoIterator<Item = &'a Value>, key: &str) -> Decimal {
+    rows.into_iter().filter_map(|row| row[key].to_string().parse::<Decimal>().ok()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn huntress_pages_are_complete_and_disjoint() {
+    let client = client(Options::default()).await;
+    let url = format!("{}/organizations", client.setting("huntress", "url"));
+    let (key, secret) = (client.setting("huntress", "api_key"), client.setting("huntress", "api_secret"));
+    assert_eq!(client.get(&url, &basic(key, "wrong")).0, 401);
+    assert_eq!(client.get(&format!("{url}?limit=501"), &basic(key, secret)).0, 400);
+    assert_eq!(client.get(&format!("{url}?page_token=wrong"), &basic(key, secret)).0, 400);
+    assert_eq!(rows(&client.read(&url, &basic(key, secret))["organizations"]).len(), 10, "the vendor's default");
+
+    let mut organisations = Vec::new();
+    let mut next = Some(format!("{url}?limit=7"));
+    while let Some(url) = next {
+        let body = client.read(&url, &basic(key, secret));
+        organisations.extend(rows(&body["organizations"]));
+        next = body["pagination"]["next_page_url"].as_str().map(str::to_owned);
+    }
+    assert_eq!(distinct(&organisations, "id"), organisations.len());
+    for (key, column) in [
+        ("agents_count", "Huntress: Agents"),
+        ("billable_identity_count", "Huntress: Identities"),
+        ("sat_learner_count", "Huntress: SAT learners"),
+    ] {
+        assert_eq!(sum(&organisations, key), expected_sum(&client.simulation, column), "{column}");
+    }
+}
+
+fn datto_token(client: &Client, integration: &str) -> (u16, Value) {
+    let setting = |key| client.setting(integration, key);
+    let form = [("grant_type", "password"), ("username", setting("api_key")), ("password", setting("api_secret"))];
+    let url = format!("{}/auth/oauth/token", setting("url"));
+    client.post_form(&url, &basic("public-client", "public"), &form)
+}
+
+fn datto_pages(client: &Client, path: &str, token: &str, key: &str) -> Vec<Value> {
+    let mut all = Vec::new();
+    let mut next = Some(format!("{}/api/v2/{path}", client.setting("datto-rmm", "url")));
+    while let Some(url) = next {
+        let body = client.read(&url, token);
+        all.extend(rows(&body[key]));
+        next = body["pageDetails"]["nextPageUrl"].as_str().map(str::to_owned);
+    }
+    assert_eq!(distinct(&all, "uid"), all.len());
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn datto_devices_add_up_once_the_short_site_is_read_again() {
+    let client = client(Options::default()).await;
+    let token = bearer(datto_token(&client, "datto-rmm"));
+    let sites = datto_pages(&client, "account/sites", &token, "sites");
+    let listed = datto_pages(&client, "account/devices", &token, "devices");
+    assert!(listed.len() > 250, "one page tests no paging");
+
+    let live = |devices: &[Value], site: &Value| {
+        devices.iter().filter(|device| device["siteUid"] == site["uid"] && device["deleted"] == false).count()
+    };
+    let mut short = 0;
+    let mut counted = 0;
+    let system = |site: &&Value| ["Managed", "OnDemand", "Deleted Devices"].contains(&site["name"].as_str().unwrap());
+    assert_eq!(sites.iter().filter(system).count(), 3);
+    for site in sites.iter().filter(|site| !system(site)) {
+        let path = format!("site/{}/devices", site["uid"].as_str().unwrap());
+        let devices = live(&datto_pages(&client, &path, &token, "devices"), site);
+        assert_eq!(json!(devices), site["devicesStatus"]["numberOfDevices"]);
+        short += usize::from(live(&listed, site) < devices);
+        counted += if site["onDemand"] == true { 0 } else { devices };
+    }
+    assert_eq!(short, 1);
+    assert_eq!(Decimal::from(counted), expected_sum(&client.simulation, "Datto RMM: Devices"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn datto_refuses_a_wrong_call_a_used_up_token_and_a_revoked_key() {
+    let client = client(Options::default()).await;
+    let account = format!("{}/api/v2/account", client.setting("datto-rmm", "url"));
+    assert_eq!(client.get(&account, "Bearer invented").0, 401);
+    assert_eq!(datto_token(&client, "datto-west").0, 401);
+
+    let token = bearer(datto_token(&client, "datto-rmm"));
+    let statuses: Vec<u16> = (0..60).map(|_| client.get(&account, &token).0).collect();
+    let served = statuses.iter().filter(|status| **status == 200).count();
+    assert!(served < 60 && statuses[..served].iter().all(|status| *status == 200), "a token ends: {statuses:?}");
+    let renewed = bearer(datto_token(&client, "datto-rmm"));
+    assert_eq!(client.get(&account, &renewed).0, 200);
+    assert_eq!(client.get(&format!("{account}/sites?max=251"), &renewed).0, 400);
+}
+
+fn pax8_pages(client: &Client, path: &str, token: &str) -> Vec<Value> {
+    let (url, mut all) = (client.setting("pax8", "url"), Vec::new());
+    for page in 0.. {
+        let body = client.read(&format!("{url}/{path}size=7&page={page}"), token);
+        all.extend(rows(&body["content"]));
+        if page + 1 >= body["page"]["totalPages"].as_u64().unwrap() {
+            assert_eq!(body["page"]["totalElements"], json!(all.len()));
+            break;
+        }
+    }
+    assert_eq!(distinct(&all, "id"), all.len());
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pax8_subscriptions_that_run_add_up() {
+    let client = client(Options::default()).await;
+    let url = client.setting("pax8", "url");
+    let mut login = json!({
+        "client_id": client.setting("pax8", "client_id"), "client_secret": client.setting("pax8", "client_secret"),
+        "audience": "https://api.pax8.com", "grant_type": "client_credentials",
+    });
+    let token = || bearer(client.post_json(&format!("{url}/token"), "", &login));
+    assert_eq!(client.get(&format!("{url}/companies"), "").0, 401);
+
+    let mut running = Vec::new();
+    for status in ["Active", "Activated", "PendingCancel"] {
+        running.extend(pax8_pages(&client, &format!("subscriptions?status={status}&"), &token()));
+    }
+    running.retain(|row| {
+        let ended = row["endDate"].as_str().is_some_and(|end| end < "2026");
+        !ended && row["billingTerm"] != "Trial" && row["billingTerm"] != "One-Time"
+    });
+    let token = token();
+    // One product's name is not in the subscriptions: it must be asked for.
+    let unnamed: Vec<&mut Value> = running.iter_mut().filter(|row| row["productName"] == "").collect();
+    let product = client.read(&format!("{url}/products/{}", unnamed[0]["productId"].as_str().unwrap()), &token);
+    for row in unnamed {
+        assert_eq!(row["productId"], product["id"]);
+        row["productName"] = product["name"].clone();
+    }
+    let untold: Vec<&Value> = running.iter().filter(|row| row["quantity"].is_null()).collect();
+    let [untold] = untold[..] else { panic!("one subscription has no quantity: {untold:?}") };
+    let failed = |row: &Value| row["companyId"] == untold["companyId"] && row["productName"] == untold["productName"];
+    for product in ["Mail Filter Advanced", "Object Storage (TB)", "Password Vault Business", "Email Signature Studio"]
+    {
+        let rows = running.iter().filter(|row| row["productName"] == product && !failed(row));
+        assert_eq!(sum(rows, "quantity"), expected_sum(&client.simulation, &format!("PAX8: {product}")), "{product}");
+    }
+
+    login["client_secret"] = json!("wrong");
+    let (status, body) = client.post_json(&format!("{url}/token"), "", &login);
+    assert_eq!((status, &body["error"]), (401, &json!("access_denied")));
+    assert_eq!(client.get(&format!("{url}/subscriptions?companyId=not-ours"), &token).0, 403);
+    assert_eq!(client.get(&format!("{url}/companies?size=201"), &token).0, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn graph_tells_each_tenant_apart_and_one_has_not_consented() {
+    let client = client(Options::default()).await;
+    let setting = |key| client.setting("microsoft-graph", key);
+    let login = |tenant: &str, secret: &str| {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", setting("client_id")),
+            ("client_secret", secret),
+            ("scope", "https://graph.microsoft.com/.default"),
+        ];
+        client.post_form(&setting("token_url").replace("{tenant}", tenant), "", &form)
+    };
+    let partner = setting("tenant_id");
+    assert_eq!(login(partner, "wrong").1["error_codes"], json!([7_000_215]));
+    assert_eq!(login("unknown.example", setting("client_secret")).1["error_codes"], json!([90002]));
+
+    let token = bearer(login(partner, setting("client_secret")));
+    let mut contracts = Vec::new();
+    let mut next = Some(format!("{}/contracts?$top=5", setting("url")));
+    while let Some(url) = next {
+        let body = client.read(&url, &token);
+        contracts.extend(rows(&body["value"]));
+        next = body["@odata.nextLink"].as_str().map(str::to_owned);
+    }
+    assert_eq!(distinct(&contracts, "id"), contracts.len());
+    assert_eq!(distinct(&contracts, "customerId"), contracts.len() - 1, "one customer has two contracts");
+
+    let (mut closed, mut assigned) = (Vec::new(), Vec::new());
+    for contract in &contracts[1..] {
+        let (status, body) = login(contract["customerId"].as_str().unwrap(), setting("client_secret"));
+        if status != 200 {
+            assert_eq!((status, &body["error_codes"]), (400, &json!([700_016])));
+            closed.push(contract["displayName"].clone());
+            continue;
+        }
+        let token = bearer((status, body));
+        assert_eq!(client.get(&format!("{}/contracts", setting("url")), &token).0, 403);
+        let batch = json!({"requests": [
+            {"id": "s", "method": "GET", "url": "/subscribedSkus?$select=skuId"},
+            {"id": "o", "method": "GET", "url": "/organization"},
+            {"id": "x", "method": "GET", "url": "/nothing"},
+        ]});
+        let (status, body) = client.post_json(&format!("{}/$batch", setting("url")), &token, &batch);
+        assert_eq!(status, 200, "{body}");
+        let part = |id: &str| rows(&body["responses"]).into_iter().find(|part| part["id"] == id).unwrap();
+        assert_eq!(part("x")["status"], 404);
+        assert_eq!(part("o")["body"]["value"][0]["displayName"], contract["displayName"]);
+        assigned.extend(rows(&part("s")["body"]["value"]));
+    }
+    assert_eq!(closed.len(), 1);
+    for (part, name) in [("SPB", "Microsoft 365 Business Premium"), ("EXCHANGESTANDARD", "Exchange Online (Plan 1)")] {
+        let of_part = assigned.iter().filter(|row| row["skuPartNumber"] == part);
+        let column = format!("Microsoft 365: {name} (assigned)");
+        assert_eq!(sum(of_part, "consumedUnits"), expected_sum(&client.simulation, &column), "{column}");
+    }
+}
