@@ -1,8 +1,27 @@
 //! What tests share: a world with a fake clock, and (in [`conformance`]) the suite that every connector passes.
 //! Production code never depends on this crate.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`case`] | a connector's test as data |
+//! | [`conformance`] | the suite: its steps, and how they are run |
+//! | `steps` | the steps themselves: calls, faults, claims |
+//! | `bench` | one connector set up against one fixture server, asked again and again |
+//! | `server`, `request` | the fixture server: what it answers, and which request is meant |
+//! | `picture` | what came out, in a form that can be compared |
+//! | `overheard` | everything that was said, searched for secrets |
+//! | [`world`] | the fake clock and the state folder in memory |
 
+mod bench;
 pub mod case;
+pub mod conformance;
+mod overheard;
+mod picture;
+mod request;
+mod server;
+mod steps;
 pub mod world;
 
 pub use case::{Case, Exchange, Expected, Org};
+pub use conformance::{Failure, conformance, examine};
 pub use world::TestWorld;

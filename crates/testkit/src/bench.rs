@@ -1,0 +1,199 @@
+//! One connector set up against one fixture server, made anew and asked again and again.
+
+use crate::case::{Case, Role};
+use crate::overheard::Overheard;
+use crate::picture::Picture;
+use crate::server::{FixtureServer, Script, Traffic};
+use crate::world::TestWorld;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tallysheet_core::{Connector, Context, CountSource, Counts, Entry, Error, ErrorKind, Registry, Result};
+
+/// What a run may need in requests beyond those of a run without faults: retries, and a token or two.
+const SPARE: usize = 25;
+/// The fake clock makes all waiting instant: what takes this long hangs.
+const HANGS: Duration = Duration::from_secs(30);
+
+/// The bench.
+pub(crate) struct Bench {
+    pub(crate) case: Arc<Case>,
+    pub(crate) entry: &'static Entry,
+    pub(crate) overheard: Overheard,
+    /// A run of `counts` without faults.
+    pub(crate) counted: Run,
+    /// A run of `check` without faults.
+    pub(crate) checked: Run,
+    server: FixtureServer,
+    strays: Mutex<Strays>,
+}
+
+/// What a connector is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// `check`
+    Check,
+    /// `orgs`
+    Orgs,
+    /// `counts`, and what the engine does with them first.
+    Counts,
+}
+
+/// One run: what came out, and what the server saw.
+pub(crate) struct Run {
+    pub(crate) result: Result<Picture>,
+    pub(crate) traffic: Traffic,
+}
+
+/// Requests that no run may make, whatever its step is about.
+#[derive(Default)]
+pub(crate) struct Strays {
+    /// No exchange expects them.
+    pub(crate) unexpected: BTreeSet<String>,
+    /// They do not say that they are Tallysheet's.
+    pub(crate) nameless: BTreeSet<String>,
+}
+
+impl Run {
+    pub(crate) fn asked(&self, index: usize) -> usize {
+        self.traffic.asked[index]
+    }
+
+    pub(crate) fn asked_for_tokens(&self, case: &Case) -> usize {
+        case.with_role(Role::Token).map(|index| self.asked(index)).sum()
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.traffic.times.len()
+    }
+}
+
+impl Bench {
+    /// Finds the connector in the registry and asks it once for everything.
+    pub(crate) async fn set_up(case: Case) -> Result<Self> {
+        let case = Arc::new(case);
+        // The registry wants its words for ever; a test ends soon.
+        let entry = Registry::new(Box::leak(Box::new([case.slug]))).find(case.slug)?;
+        let server = FixtureServer::start(case.clone()).await;
+        let nothing = || Run { result: Ok(Picture::default()), traffic: Traffic::default() };
+        let mut bench = Self {
+            overheard: Overheard::new(&case),
+            entry,
+            counted: nothing(),
+            checked: nothing(),
+            server,
+            strays: Mutex::default(),
+            case,
+        };
+        bench.counted = bench.run(Ask::Counts, Script::default()).await;
+        bench.checked = bench.run(Ask::Check, Script::default()).await;
+        Ok(bench)
+    }
+
+    /// Asks a fresh connector in a fresh world.
+    pub(crate) async fn run(&self, ask: Ask, script: Script) -> Run {
+        self.run_in(ask, script, &TestWorld::new(), |_| ()).await
+    }
+
+    /// The same, with common keys of the user's.
+    pub(crate) async fn run_in(
+        &self,
+        ask: Ask,
+        script: Script,
+        world: &TestWorld,
+        keys: impl FnOnce(&mut Context),
+    ) -> Run {
+        self.begin(script, world, 1);
+        let answer = async { self.ask(&self.connect(world, keys)?, ask).await };
+        let result = tokio::time::timeout(HANGS, answer).await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::TimedOut, format!("nothing came for {} seconds", HANGS.as_secs())))
+        });
+        Run { result, traffic: self.end() }
+    }
+
+    /// Lets the server begin anew, with a budget for so many runs at once.
+    pub(crate) fn begin(&self, script: Script, world: &TestWorld, runs: usize) {
+        let calm = self.counted.calls().max(self.checked.calls()).max(self.case.exchanges.len());
+        self.server.begin(script, calm * runs + SPARE, world);
+    }
+
+    /// What the server saw. Strays are kept until the step is over.
+    pub(crate) fn end(&self) -> Traffic {
+        let traffic = self.server.traffic();
+        let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
+        strays.unexpected.extend(traffic.unexpected.iter().cloned());
+        strays.nameless.extend(traffic.nameless.iter().cloned());
+        traffic
+    }
+
+    /// The strays since this was last asked.
+    pub(crate) fn strays(&self) -> Strays {
+        std::mem::take(&mut *self.strays.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes the connector as the engine does, all its metrics wanted.
+    pub(crate) fn connect(&self, world: &TestWorld, keys: impl FnOnce(&mut Context)) -> Result<Connector> {
+        let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+        let mut context = Context {
+            integration: self.case.slug.to_owned(),
+            url: Some(self.server.url.clone()),
+            max_concurrency: None,
+            requests_per_minute: None,
+            metrics: self.entry.meta.metrics.to_vec(),
+            exclude: owned(&self.case.exclude),
+            known_ids: owned(&self.case.known_ids),
+            world: Arc::new(world.clone()),
+        };
+        keys(&mut context);
+        let settings = self.server.fill_url(&self.case.settings.to_string());
+        let settings = serde_json::from_str(&settings).map_err(|error| Error::config(error.to_string()))?;
+        self.entry.connect(settings, &context)
+    }
+
+    /// Asks a connector, hearing all that it says.
+    pub(crate) async fn ask(&self, connector: &Connector, ask: Ask) -> Result<Picture> {
+        let result = match ask {
+            Ask::Check => connector.probe.check().await.map(Picture::from),
+            Ask::Orgs => source(connector)?.orgs().await.map(Picture::from),
+            Ask::Counts => self.counts(connector).await.map(|counts| Picture::from(&counts)),
+        };
+        result.inspect_err(|error| self.overheard.error(error))
+    }
+
+    /// The counts, as the engine takes them.
+    pub(crate) async fn counts(&self, connector: &Connector) -> Result<Counts> {
+        let counts = source(connector)?.counts().await?.deduplicated()?;
+        self.overheard.counts(&counts);
+        Ok(counts)
+    }
+
+    /// What makes the connector ask an exchange: `counts`, else `check`.
+    pub(crate) fn asked_by(&self, index: usize) -> Ask {
+        if self.counted.asked(index) > 0 { Ask::Counts } else { Ask::Check }
+    }
+
+    /// The run without faults that a faulty one is held against.
+    pub(crate) fn calm(&self, ask: Ask) -> &Run {
+        if ask == Ask::Check { &self.checked } else { &self.counted }
+    }
+
+    /// What must come out.
+    pub(crate) fn expected(&self, ask: Ask) -> Picture {
+        match ask {
+            Ask::Check => Picture::expected_account(&self.case),
+            Ask::Orgs => Picture::expected_counts(&self.case).without_counts(),
+            Ask::Counts => Picture::expected_counts(&self.case),
+        }
+    }
+}
+
+fn source(connector: &Connector) -> Result<&Arc<dyn CountSource>> {
+    connector.counts.as_ref().ok_or_else(|| Error::config("the connector counts nothing"))
+}
+
+impl Case {
+    /// The exchanges of a role, by index.
+    pub(crate) fn with_role(&self, role: Role) -> impl Iterator<Item = usize> {
+        self.exchanges.iter().enumerate().filter(move |(_, exchange)| exchange.role == role).map(|(index, _)| index)
+    }
+}

@@ -1,0 +1,115 @@
+//! What the connector asks, and what it makes of good answers.
+
+use crate::bench::{Ask, Bench, Run};
+use crate::case::Role;
+use crate::server::Script;
+use crate::world::TestWorld;
+use futures_util::future::join_all;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// `counts` is what the case expects, at the price of the case's exchanges, in whatever order answers come.
+pub(crate) async fn happy(bench: &Bench) -> Vec<String> {
+    let mut found = compare(bench, Ask::Counts, &bench.counted);
+    if !found.is_empty() {
+        return found;
+    }
+    for (index, exchange) in bench.case.exchanges.iter().enumerate() {
+        let name = bench.case.name_of(index);
+        match (exchange.role, bench.counted.asked(index)) {
+            (Role::List, 1) | (Role::Token, 0 | 1) | (Role::Check, 0) => {}
+            (Role::List, times) => found.push(format!("{name} was asked {times} times, expected once")),
+            (Role::Token, times) => found.push(format!("{name} was asked {times} times, for one token")),
+            (Role::Check, _) => found.push(format!("{name} is for `check`, but `counts` asked it")),
+        }
+        if bench.counted.asked(index) + bench.checked.asked(index) == 0 {
+            found.push(format!("{name} is never asked"));
+        }
+    }
+    let again = bench.run(Ask::Counts, Script { out_of_order: true, ..Script::default() }).await;
+    let changes = compare(bench, Ask::Counts, &again);
+    found.extend(changes.into_iter().map(|line| format!("where answers come in another order: {line}")));
+    if again.traffic.asked != bench.counted.traffic.asked {
+        found.push("a second run asks something else".to_owned());
+    }
+    found
+}
+
+/// `orgs` lists the orgs that `counts` counts.
+pub(crate) async fn orgs(bench: &Bench) -> Vec<String> {
+    let run = bench.run(Ask::Orgs, Script::default()).await;
+    let mut found = compare(bench, Ask::Orgs, &run);
+    found.extend(asked_twice(bench, &run));
+    found
+}
+
+/// `check` says the account, and asks nothing twice.
+pub(crate) fn check(bench: &Bench) -> Vec<String> {
+    let mut found = compare(bench, Ask::Check, &bench.checked);
+    found.extend(asked_twice(bench, &bench.checked));
+    found
+}
+
+/// Ten calls at once ask for no more tokens than one.
+pub(crate) async fn single_flight(bench: &Bench) -> Vec<String> {
+    if bench.counted.asked_for_tokens(&bench.case) == 0 {
+        return Vec::new();
+    }
+    let world = TestWorld::new();
+    bench.begin(Script::default(), &world, 10);
+    let connector = match bench.connect(&world, |_| ()) {
+        Ok(connector) => connector,
+        Err(error) => return vec![error.to_string()],
+    };
+    let asks = (0..10).map(|turn| if turn % 2 == 0 { Ask::Counts } else { Ask::Orgs });
+    let results = join_all(asks.map(|ask| {
+        let connector = &connector;
+        async move { (ask, bench.ask(connector, ask).await) }
+    }))
+    .await;
+    let traffic = bench.end();
+    let mut found: Vec<String> = results
+        .into_iter()
+        .flat_map(|(ask, result)| compare(bench, ask, &Run { result, traffic: traffic.clone() }))
+        .collect();
+    for index in bench.case.with_role(Role::Token).filter(|index| traffic.asked[*index] > 1) {
+        let (name, times) = (bench.case.name_of(index), traffic.asked[index]);
+        found.push(format!("ten calls at once: {name} was asked {times} times, expected once"));
+    }
+    found
+}
+
+/// With `requests_per_minute = 2` no sixty seconds see three calls.
+pub(crate) async fn polite(bench: &Bench) -> Vec<String> {
+    // One call at a time, so that the fake clock tells when each was sent.
+    let run = bench
+        .run_in(Ask::Counts, Script::default(), &TestWorld::new(), |keys| {
+            keys.requests_per_minute = Some(2);
+            keys.max_concurrency = Some(1);
+        })
+        .await;
+    let mut found = compare(bench, Ask::Counts, &run);
+    let mut last_two: VecDeque<Duration> = VecDeque::new();
+    for (index, time) in &run.traffic.times {
+        if bench.case.exchanges.get(*index).is_none_or(|exchange| exchange.role == Role::Token) {
+            continue;
+        }
+        if last_two.len() == 2 && last_two.pop_front().is_some_and(|before| *time < before + Duration::from_mins(1)) {
+            found.push(format!("{} is the third call within sixty seconds", bench.case.name_of(*index)));
+        }
+        last_two.push_back(*time);
+    }
+    found
+}
+
+fn compare(bench: &Bench, ask: Ask, run: &Run) -> Vec<String> {
+    match &run.result {
+        Err(error) => vec![format!("it failed ({}): {error}", error.code())],
+        Ok(picture) => picture.differences(&bench.expected(ask)),
+    }
+}
+
+fn asked_twice(bench: &Bench, run: &Run) -> Vec<String> {
+    let twice = (0..bench.case.exchanges.len()).filter(|index| run.asked(*index) > 1);
+    twice.map(|index| format!("{} was asked {} times", bench.case.name_of(index), run.asked(index))).collect()
+}
