@@ -159,11 +159,59 @@ impl OrgCounts {
         Self { org, standing: Standing::Customer, counted: Counted::Whole(outcome), left_out: Vec::new() }
     }
 
+    /// The same org, left out by a rule of every metric but `kept`: blank there, its numbers told as left out.
+    #[must_use]
+    pub fn left_out_but(mut self, kept: &'static MetricDef, reason: &'static str) -> Self {
+        let Counted::Each(values) = &mut self.counted else { return self };
+        for (metric, outcome) in values.iter_mut().filter(|(metric, _)| *metric != Metric::Fixed(kept)) {
+            if let Outcome::Number(quantity) = std::mem::replace(outcome, Outcome::LeftOut(reason)) {
+                self.left_out.push(LeftOut { metric: metric.clone(), reason, quantity });
+            }
+        }
+        self
+    }
+
+    /// How many there are of a metric, counted or left out, but those left out because of `but`: for comparison with a
+    /// number that the vendor states.
+    pub fn held(&self, metric: &MetricDef, but: &str) -> Decimal {
+        let is = |other: &Metric| matches!(other, Metric::Fixed(other) if *other == metric);
+        let left_out = self.left_out.iter().filter(|left| is(&left.metric) && left.reason != but);
+        let Counted::Each(values) = &self.counted else { return Decimal::ZERO };
+        let counted = values.iter().filter_map(|(metric, outcome)| match outcome {
+            Outcome::Number(number) if is(metric) => Some(*number),
+            _ => None,
+        });
+        counted.chain(left_out.map(|left| left.quantity)).sum()
+    }
+
     /// The failure of the org as a whole, if it failed.
     pub fn failure(&self) -> Option<&Failure> {
         match &self.counted {
             Counted::Whole(Outcome::Failed(failure)) => Some(failure),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static ALL: MetricDef = MetricDef::number("All", "devices");
+    static SOME: MetricDef = MetricDef::number("Some", "devices");
+
+    #[test]
+    fn what_a_rule_leaves_out_is_blank_and_told_and_still_held() {
+        let number = |metric, number: u32| (Metric::Fixed(metric), Outcome::Number(number.into()));
+        let mut org = OrgCounts::new(VendorOrg::new("1", "Acme"), vec![number(&ALL, 7), number(&SOME, 3)]);
+        org.left_out.push(LeftOut { metric: Metric::Fixed(&ALL), reason: "deleted", quantity: 2.into() });
+        assert_eq!(org.held(&ALL, "deleted"), 7.into());
+        assert_eq!(org.held(&ALL, ""), 9.into());
+
+        let org = org.left_out_but(&SOME, "on trial");
+        let expected = vec![(Metric::Fixed(&ALL), Outcome::LeftOut("on trial")), number(&SOME, 3)];
+        assert_eq!(org.counted, Counted::Each(expected));
+        assert_eq!(org.held(&ALL, "deleted"), 7.into());
+        assert_eq!(org.held(&SOME, "deleted"), 3.into());
     }
 }

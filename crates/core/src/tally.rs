@@ -5,6 +5,7 @@
 
 use crate::code::Code;
 use crate::counts::{Counted, Failure, LeftOut, OrgCounts, Outcome, Standing};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Figure, Metric, MetricDef, MetricKind, Product, VendorOrg};
 use crate::wire::Moment;
 use jiff::{SignedDuration, Timestamp};
@@ -78,6 +79,46 @@ impl Seen {
         let mut hasher = DefaultHasher::new();
         id.hash(&mut hasher);
         self.0.insert(hasher.finish())
+    }
+}
+
+/// The rows of a list that comes in pages: each id once (a page that shifted repeats rows), and as many as the vendor
+/// says there are.
+#[derive(Debug)]
+pub struct Listed<T> {
+    rows: BTreeMap<String, T>,
+    stated: Option<usize>,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self { rows: BTreeMap::new(), stated: None }
+    }
+}
+
+impl<T> Listed<T> {
+    /// Notes the total that a page states. Where pages differ, the largest stands: a row that went away between two
+    /// pages pulls another one over the edge, unseen.
+    pub fn stated(&mut self, total: Option<usize>) {
+        self.stated = self.stated.max(total);
+    }
+
+    /// Adds a row. One with an id that was added before is ignored.
+    pub fn add(&mut self, id: String, row: T) {
+        self.rows.entry(id).or_insert(row);
+    }
+
+    /// The rows by id, or an error where the vendor states another total.
+    pub fn finish(self, what: &str) -> Result<BTreeMap<String, T>> {
+        let listed = self.rows.len();
+        match self.stated {
+            Some(stated) if stated != listed => Err(Error::new(
+                ErrorKind::TotalDiffers,
+                format!("the vendor states {stated} {what}, but lists {listed}; none is used"),
+            )
+            .advice("if something changed just now, run again")),
+            _ => Ok(self.rows),
+        }
     }
 }
 
@@ -333,4 +374,24 @@ impl Subscriptions {
 /// A failure for a quantity that the vendor left out.
 pub fn missing(what: &str) -> Failure {
     Failure::new(Code::MissingValue, format!("the vendor sent no {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_with_another_total_than_the_vendor_states_is_refused() {
+        let list = |stated: &[Option<usize>], ids: &[&str]| {
+            let mut list = Listed::default();
+            stated.iter().for_each(|total| list.stated(*total));
+            ids.iter().for_each(|id| list.add((*id).to_owned(), ()));
+            list.finish("rows").map(|rows| rows.len()).map_err(|error| error.kind())
+        };
+        assert_eq!(list(&[Some(2), None, Some(2)], &["a", "b", "a"]), Ok(2));
+        assert_eq!(list(&[None], &["a"]), Ok(1));
+        assert_eq!(list(&[Some(3), Some(2)], &["a", "b"]), Err(ErrorKind::TotalDiffers));
+        assert_eq!(list(&[Some(1)], &["a", "b"]), Err(ErrorKind::TotalDiffers));
+        assert_eq!(list(&[Some(2)], &["a", "a"]), Err(ErrorKind::TotalDiffers));
+    }
 }

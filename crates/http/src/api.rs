@@ -5,6 +5,7 @@ use crate::call::{Call, Target};
 use crate::limit::Limits;
 use crate::paging::{Next, Pages, Position};
 use crate::reply::Reply;
+use futures_util::future::try_join_all;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
@@ -121,6 +122,23 @@ impl Api {
     /// Sends a call and decodes its answer.
     pub async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
         self.send(call).await?.json()
+    }
+
+    /// The same, but `None` where the vendor has no such thing (404, 410).
+    pub async fn find<T: DeserializeOwned>(&self, call: &Call) -> Result<Option<T>> {
+        match self.json(call).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
+    /// The same for many calls side by side, each under its key.
+    pub async fn find_all<K, T: DeserializeOwned>(
+        &self,
+        calls: impl IntoIterator<Item = (K, Call)>,
+    ) -> Result<Vec<(K, Option<T>)>> {
+        let answers = calls.into_iter().map(|(key, call)| async move { Ok((key, self.find(&call).await?)) });
+        try_join_all(answers).await
     }
 
     /// The pages that start with `first`; `next` says what comes after each.
