@@ -44,7 +44,7 @@ impl Default for Retry {
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(30),
             wait_after_429: Duration::ZERO,
-            longest_retry_after: Duration::from_secs(120),
+            longest_retry_after: Duration::from_mins(2),
             attempt_timeout: Duration::from_secs(60),
             total: Duration::from_secs(15 * 60),
         }

@@ -2,7 +2,7 @@
 //! the registry, decodes its settings, serves the case's answers over HTTP under a path prefix, and asks it again
 //! and again. Nobody waits: the clock is a fake one.
 //!
-//! ```ignore
+//! ```text
 //! #[tokio::test]
 //! async fn conforms() {
 //!     conformance(case()).await;

@@ -177,9 +177,10 @@ async fn run_with(bench: &Bench, fault: Fault) -> (Ask, Run) {
 
 /// What is different from a run without faults.
 fn unlike_calm(bench: &Bench, ask: Ask, run: &Run) -> Vec<String> {
-    match &run.result {
-        Err(error) => vec![format!("it failed ({}): {error}", error.code())],
-        Ok(picture) => picture.differences(&bench.expected(ask)),
+    match (&run.result, &bench.calm(ask).result) {
+        (Ok(picture), Ok(calm)) => picture.differences(calm),
+        (Err(error), _) => vec![format!("it failed ({}): {error}", error.code())],
+        (Ok(_), Err(_)) => vec!["it succeeded, and without the fault it fails".to_owned()],
     }
 }
 
