@@ -45,8 +45,8 @@ impl Default for Retry {
             longest_wait: Duration::from_secs(30),
             wait_after_429: Duration::ZERO,
             longest_retry_after: Duration::from_mins(2),
-            attempt_timeout: Duration::from_secs(60),
-            total: Duration::from_secs(15 * 60),
+            attempt_timeout: Duration::from_mins(1),
+            total: Duration::from_mins(15),
         }
     }
 }
@@ -166,7 +166,9 @@ impl Api {
                 refreshed = true;
                 continue;
             }
-            let Some(wait) = self.wait_before_retry(call, &failed, attempt) else { return Err(failed.error) };
+            let Some(wait) = self.wait_before_retry(call, &failed, attempt) else {
+                return Err(name_long_wait(failed.error, retry.longest_retry_after));
+            };
             let spent = world.monotonic().saturating_sub(started) + wait;
             if attempt >= retry.attempts || spent > retry.total {
                 let note = format!("(given up after {attempt} attempts)");
@@ -272,11 +274,11 @@ impl Api {
     pub(crate) fn url_of(&self, call: &Call) -> Result<Url> {
         let mut url = match &call.target {
             Target::Path(path) => {
+                if path.contains(['?', '#']) {
+                    return Err(Error::internal("a path holds a query or a fragment; use Call::query, call::segment"));
+                }
                 let mut url = self.base.clone();
                 url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
-                if url.path().contains('?') {
-                    return Err(Error::internal("a path holds a query; use Call::query"));
-                }
                 url
             }
             Target::Link(link) => {
@@ -318,6 +320,17 @@ struct FailedAttempt {
     not_processed: bool,
 }
 
+/// Says that a vendor asks for more patience than we have.
+fn name_long_wait(error: Error, longest: Duration) -> Error {
+    match error.retry_after() {
+        Some(wait) if wait > longest && error.kind().is_transient() => {
+            let note = format!("the vendor asks to wait for {} seconds, which is too long: try then", wait.as_secs());
+            error.advice(&note)
+        }
+        _ => error,
+    }
+}
+
 fn defect(message: &str) -> Failed {
     Failed::Final(Error::internal(message))
 }
@@ -325,8 +338,9 @@ fn defect(message: &str) -> Failed {
 fn parse_base(url: &str) -> Result<Url> {
     let parsed = Url::parse(url.trim_end_matches('/'))
         .map_err(|_| Error::config("`url` is no address; write it like https://api.vendor.example/v1"))?;
-    if !matches!(parsed.scheme(), "https" | "http") || parsed.host_str().is_none() || parsed.query().is_some() {
-        return Err(Error::config("`url` must be https://HOST, perhaps with a path; no query"));
+    let more = parsed.query().is_some() || parsed.fragment().is_some();
+    if !matches!(parsed.scheme(), "https" | "http") || parsed.host_str().is_none() || more {
+        return Err(Error::config("`url` must be https://HOST, perhaps with a path; no query, no fragment"));
     }
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err(Error::config("`url` must not hold a user name or a password"));

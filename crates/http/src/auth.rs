@@ -154,8 +154,10 @@ impl Auth for ApiKey {
 /// A signature over each request.
 #[derive(Clone)]
 pub struct Signed {
-    sign: Arc<dyn Fn(&mut Outgoing<'_>) -> Result<()> + Send + Sync>,
+    sign: Arc<Sign>,
 }
+
+type Sign = dyn Fn(&mut Outgoing<'_>) -> Result<()> + Send + Sync;
 
 impl Signed {
     /// Signs with a function that sets headers from the request.

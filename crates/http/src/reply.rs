@@ -29,9 +29,9 @@ impl Reply {
     /// The target of `rel="next"` in the `Link` headers.
     pub fn next_link(&self) -> Option<String> {
         let links = self.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
-        links.flat_map(|value| value.split(',')).find_map(|link| {
+        links.flat_map(|value| split_unquoted(value, ',')).find_map(|link| {
             let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-            let is_next = parameters.split(';').any(|parameter| {
+            let is_next = split_unquoted(parameters, ';').iter().any(|parameter| {
                 let (name, value) = parameter.trim().split_once('=').unwrap_or_default();
                 name.eq_ignore_ascii_case("rel")
                     && value.trim_matches('"').split(' ').any(|rel| rel.eq_ignore_ascii_case("next"))
@@ -130,4 +130,19 @@ impl Reply {
         Error::new(kind, format!("{} was answered with {status}{}", self.request, target.unwrap_or_default()))
             .advice(advice)
     }
+}
+
+/// Splits where `separator` stands neither in quotes nor in an address in angle brackets.
+fn split_unquoted(text: &str, separator: char) -> Vec<&str> {
+    let (mut in_quotes, mut in_brackets) = (false, false);
+    text.split(|character| {
+        match character {
+            '"' if !in_brackets => in_quotes = !in_quotes,
+            '<' if !in_quotes => in_brackets = true,
+            '>' if !in_quotes => in_brackets = false,
+            _ => {}
+        }
+        character == separator && !in_quotes && !in_brackets
+    })
+    .collect()
 }

@@ -14,7 +14,7 @@ use tallysheet_core::{Context, Error, ErrorKind, Result, Secret, World, async_tr
 use tokio::sync::Mutex;
 
 /// A token is renewed this long before it ends (or a tenth of its life, where that is less).
-const MARGIN: Duration = Duration::from_secs(60);
+const MARGIN: Duration = Duration::from_mins(1);
 
 /// A token as an endpoint issues it.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub struct Token {
     pub lifetime: Option<Duration>,
 }
 
-/// Something that issues tokens: an OAuth2 endpoint, a login call.
+/// Something that issues tokens: an `OAuth2` endpoint, a login call.
 #[async_trait]
 pub trait TokenSource: Send + Sync {
     /// A new token.
@@ -89,7 +89,7 @@ impl<S: TokenSource> Auth for Tokens<S> {
     }
 }
 
-/// How an OAuth2 endpoint is asked.
+/// How an `OAuth2` endpoint is asked.
 pub enum Grant {
     /// `client_credentials`: the id and secret in the body.
     ClientCredentials {
@@ -116,7 +116,7 @@ pub enum Grant {
     },
 }
 
-/// An OAuth2 token endpoint.
+/// An `OAuth2` token endpoint.
 pub struct OAuth2 {
     endpoint: Api,
     grant: Grant,
@@ -265,7 +265,7 @@ impl TokenSource for OAuth2 {
     }
 }
 
-/// What a refusal of a token endpoint means: the credential is not accepted, with the OAuth2 word for why.
+/// What a refusal of a token endpoint means: the credential is not accepted, with the `OAuth2` word for why.
 fn refusal(reply: &Reply) -> Option<Error> {
     if !matches!(reply.status(), 400 | 401 | 403) {
         return None;

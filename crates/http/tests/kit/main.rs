@@ -1,0 +1,12 @@
+//! The kit over real HTTP on loopback. The clock is a fake one, so that no test waits for a retry.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod auth;
+mod decoding;
+mod limits;
+mod paging;
+mod retry;
+mod support;
+mod tokens;
+mod urls;

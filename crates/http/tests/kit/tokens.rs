@@ -1,0 +1,371 @@
+//! Getting a token, keeping it, renewing it.
+
+use crate::support::{Vendor, context, header, ok, status};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tallysheet_core::{Context, Error, ErrorKind, Result, Secret, World, async_trait};
+use tallysheet_http::{Api, Call, Grant, OAuth2, Tokens};
+use tallysheet_testkit::TestWorld;
+use wiremock::{Request, ResponseTemplate};
+
+/// A vendor whose `/token` answers `issue(how many it issued)`, and everything else `answer(the credential shown)`.
+async fn vendor(
+    issue: impl Fn(usize) -> ResponseTemplate + Send + Sync + 'static,
+    answer: impl Fn(&str) -> ResponseTemplate + Send + Sync + 'static,
+) -> Vendor {
+    let issued = AtomicUsize::new(0);
+    Vendor::deciding(move |request| {
+        if request.url.path().ends_with("/token") {
+            return issue(issued.fetch_add(1, Ordering::SeqCst) + 1);
+        }
+        answer(&header(request, "authorization"))
+    })
+    .await
+}
+
+/// Tokens `t1`, `t2`, … that live for an hour.
+fn hourly(n: usize) -> ResponseTemplate {
+    ok(json!({ "access_token": format!("t{n}"), "expires_in": 3600 }))
+}
+
+fn any(_: &str) -> ResponseTemplate {
+    ok(json!({}))
+}
+
+fn client() -> Grant {
+    Grant::ClientCredentials { client_id: "id".to_owned(), client_secret: Secret::new("planted-secret") }
+}
+
+fn rotating(first: &str) -> Grant {
+    Grant::RefreshToken { first: Secret::new(first), client: None }
+}
+
+fn source(vendor: &Vendor, cx: &Context, grant: Grant) -> OAuth2 {
+    OAuth2::new(cx, &format!("{}/token", vendor.url()), grant).unwrap()
+}
+
+fn api_with(vendor: &Vendor, grant: Grant) -> Api {
+    let cx = vendor.context();
+    Api::builder(&cx, None).auth(Tokens::new(&cx, source(vendor, &cx, grant))).build().unwrap()
+}
+
+/// What the token endpoint was sent, each as sorted text.
+async fn token_requests(vendor: &Vendor) -> Vec<Request> {
+    let requests = vendor.requests().await.into_iter();
+    requests.filter(|request| request.url.path() == "/api/v1/token").collect()
+}
+
+async fn forms(vendor: &Vendor) -> Vec<String> {
+    let requests = token_requests(vendor).await.into_iter();
+    requests.map(|request| String::from_utf8(request.body).unwrap()).collect()
+}
+
+async fn shown(vendor: &Vendor) -> Vec<String> {
+    let requests = vendor.requests().await.into_iter();
+    requests.map(|request| header(&request, "authorization")).filter(|shown| shown.starts_with("Bearer")).collect()
+}
+
+#[tokio::test]
+async fn ten_calls_at_once_ask_for_one_token() {
+    let slow = |n| hourly(n).set_delay(Duration::from_millis(30));
+    let vendor = vendor(slow, any).await;
+    let api = api_with(&vendor, client());
+    let call = Call::get("/sites");
+    for result in join_all((0..10).map(|_| api.send(&call))).await {
+        result.unwrap();
+    }
+    assert_eq!(token_requests(&vendor).await.len(), 1);
+    assert_eq!(shown(&vendor).await, ["Bearer t1"; 10]);
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_before_it_ends() {
+    // Sixty seconds before, or a tenth of its life where that is less.
+    for (life, renewed_after) in [(json!(3600), 3540), (json!("3600"), 3540), (json!(100), 90), (json!(599.9), 539)] {
+        let issue = {
+            let life = life.clone();
+            move |n| ok(json!({ "access_token": format!("t{n}"), "expires_in": life }))
+        };
+        let vendor = vendor(issue, any).await;
+        let api = api_with(&vendor, client());
+        api.send(&Call::get("/sites")).await.unwrap();
+        vendor.world.advance(Duration::from_secs(renewed_after - 1));
+        api.send(&Call::get("/sites")).await.unwrap();
+        vendor.world.advance(Duration::from_secs(2));
+        api.send(&Call::get("/sites")).await.unwrap();
+        assert_eq!(shown(&vendor).await, ["Bearer t1", "Bearer t1", "Bearer t2"], "{life}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_without_a_known_end_is_kept() {
+    let vendor = vendor(|_| ok(json!({ "access_token": "t1", "expires_in": null })), any).await;
+    let api = api_with(&vendor, client());
+    for _ in 0..2 {
+        api.send(&Call::get("/sites")).await.unwrap();
+        vendor.world.advance(Duration::from_hours(24 * 365));
+    }
+    assert_eq!(token_requests(&vendor).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_401_gets_one_new_token_and_then_it_ends() {
+    let good_is_second = |shown: &str| if shown == "Bearer t2" { ok(json!({})) } else { status(401) };
+    let recovers = vendor(hourly, good_is_second).await;
+    let api = api_with(&recovers, client());
+    api.send(&Call::get("/sites")).await.unwrap();
+    api.send(&Call::get("/sites")).await.unwrap();
+    assert_eq!(shown(&recovers).await, ["Bearer t1", "Bearer t2", "Bearer t2"]);
+
+    let never = vendor(hourly, |_| status(401)).await;
+    let error = api_with(&never, client()).send(&Call::get("/sites")).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Auth);
+    assert_eq!(shown(&never).await, ["Bearer t1", "Bearer t2"]);
+    assert!(never.world.slept().is_empty());
+}
+
+#[tokio::test]
+async fn many_calls_with_an_old_token_renew_it_once() {
+    let good_is_second = |shown: &str| match shown {
+        "Bearer t2" => ok(json!({})),
+        _ => status(401).set_delay(Duration::from_millis(20)),
+    };
+    let vendor = vendor(hourly, good_is_second).await;
+    let api = api_with(&vendor, client());
+    let call = Call::get("/sites");
+    for result in join_all((0..4).map(|_| api.send(&call))).await {
+        result.unwrap();
+    }
+    assert_eq!(token_requests(&vendor).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_post_is_sent_again_with_a_new_token() {
+    let good_is_second = |shown: &str| if shown == "Bearer t2" { ok(json!({})) } else { status(401) };
+    let vendor = vendor(hourly, good_is_second).await;
+    api_with(&vendor, client()).send(&Call::post("/tickets")).await.unwrap();
+    assert_eq!(shown(&vendor).await, ["Bearer t1", "Bearer t2"]);
+}
+
+#[tokio::test]
+async fn each_grant_is_asked_for_in_its_own_way() {
+    let vendor = vendor(hourly, any).await;
+    let cx = vendor.context();
+    let extended = source(&vendor, &cx, client()).field("scope", "a b").field("audience", "https://v");
+    let as_json = source(&vendor, &cx, client()).field("scope", "a b").json();
+    let password = Grant::Password {
+        username: "key".to_owned(),
+        password: Secret::new("pass"),
+        client: Some(("public-client", "public")),
+    };
+    let password = source(&vendor, &cx, password);
+    let refresh =
+        Grant::RefreshToken { first: Secret::new("first"), client: Some(("id".to_owned(), Secret::new("secret"))) };
+    let refresh = source(&vendor, &cx, refresh);
+    for source in [extended, as_json, password, refresh] {
+        Tokens::new(&cx, source).token().await.unwrap();
+    }
+
+    let requests = token_requests(&vendor).await;
+    let body = |index: usize| String::from_utf8(requests[index].body.clone()).unwrap();
+    assert_eq!(
+        body(0),
+        "grant_type=client_credentials&client_id=id&client_secret=planted-secret&scope=a%20b&audience=https%3A%2F%2Fv"
+    );
+    assert_eq!(
+        serde_json::from_str::<Value>(&body(1)).unwrap(),
+        json!({ "grant_type": "client_credentials", "client_id": "id", "client_secret": "planted-secret", "scope": "a b" })
+    );
+    assert_eq!(body(2), "grant_type=password&username=key&password=pass");
+    assert_eq!(header(&requests[2], "authorization"), "Basic cHVibGljLWNsaWVudDpwdWJsaWM=");
+    assert_eq!(body(3), "grant_type=refresh_token&refresh_token=first&client_id=id&client_secret=secret");
+    assert!(requests.iter().all(|request| request.method == "POST"));
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_token_is_the_credentials_fault_and_says_why() {
+    for refused in [400, 401, 403] {
+        let body = json!({ "error": "invalid_client", "error_description": "planted-secret of Planted Ltd is wrong" });
+        let vendor = vendor(move |_| status(refused).set_body_json(&body), any).await;
+        let error = api_with(&vendor, client()).send(&Call::get("/sites")).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Auth);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "getting a token: the vendor issues no token: {refused} (invalid_client); check the credential and its \
+                 scopes"
+            )
+        );
+        assert_eq!(vendor.requests().await.len(), 1, "and it is not tried again");
+    }
+}
+
+#[tokio::test]
+async fn a_connector_may_explain_a_refusal_better() {
+    let vendor = vendor(|_| status(400).set_body_json(json!({ "error_codes": [700_016] })), any).await;
+    let cx = vendor.context();
+    let source = source(&vendor, &cx, client()).explain(|reply| {
+        reply.mentions("700016").then(|| Error::new(ErrorKind::Consent, "this tenant has not consented"))
+    });
+    let error = Tokens::new(&cx, source).token().await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Consent);
+}
+
+#[tokio::test]
+async fn an_answer_without_a_token_is_an_error() {
+    for (answer, kind) in [
+        (ok(json!({ "access_token": "" })), ErrorKind::Auth),
+        (ok(json!({ "token_type": "bearer" })), ErrorKind::BadResponse),
+        (status(200), ErrorKind::BadResponse),
+        (status(404), ErrorKind::NotFound),
+    ] {
+        let vendor = vendor(move |_| answer.clone(), any).await;
+        let error = api_with(&vendor, client()).send(&Call::get("/sites")).await.err().unwrap();
+        assert_eq!(error.kind(), kind);
+        assert!(error.to_string().starts_with("getting a token: "), "{error}");
+        assert!(shown(&vendor).await.is_empty(), "and nothing is asked without one");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_with_a_fault_is_tried_again_but_never_with_a_token_that_may_be_spent() {
+    let second_time = |n: usize| if n == 1 { status(503) } else { hourly(n) };
+    let plain = vendor(second_time, any).await;
+    api_with(&plain, client()).send(&Call::get("/sites")).await.unwrap();
+    assert_eq!(token_requests(&plain).await.len(), 2);
+
+    let spending = vendor(second_time, any).await;
+    let error = api_with(&spending, rotating("first")).send(&Call::get("/sites")).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(token_requests(&spending).await.len(), 1);
+}
+
+/// Each exchange returns `rN`, to be used next.
+fn rotated(n: usize) -> ResponseTemplate {
+    ok(json!({ "access_token": format!("t{n}"), "expires_in": 3600, "refresh_token": format!("r{n}") }))
+}
+
+#[tokio::test]
+async fn a_rotated_token_is_used_by_the_next_run() {
+    let vendor = vendor(rotated, any).await;
+    for _ in 0..3 {
+        api_with(&vendor, rotating("first")).send(&Call::get("/sites")).await.unwrap();
+    }
+    let refresh = |token: &str| format!("grant_type=refresh_token&refresh_token={token}");
+    assert_eq!(forms(&vendor).await, [refresh("first"), refresh("r1"), refresh("r2")]);
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_rotated_stays_in_use() {
+    let vendor = vendor(hourly, any).await;
+    for _ in 0..2 {
+        api_with(&vendor, rotating("first")).send(&Call::get("/sites")).await.unwrap();
+    }
+    assert_eq!(forms(&vendor).await, ["grant_type=refresh_token&refresh_token=first"; 2]);
+}
+
+#[tokio::test]
+async fn a_new_first_token_wins_over_the_one_that_is_kept() {
+    let vendor = vendor(rotated, any).await;
+    for first in ["first", "second", "second"] {
+        api_with(&vendor, rotating(first)).send(&Call::get("/sites")).await.unwrap();
+    }
+    let refresh = |token: &str| format!("grant_type=refresh_token&refresh_token={token}");
+    assert_eq!(forms(&vendor).await, [refresh("first"), refresh("second"), refresh("r2")]);
+}
+
+#[tokio::test]
+async fn a_kept_token_that_cannot_be_read_gives_way_to_the_first() {
+    let vendor = vendor(rotated, any).await;
+    vendor.world.write_state("tokens/acme", b"{ half").unwrap();
+    api_with(&vendor, rotating("first")).send(&Call::get("/sites")).await.unwrap();
+    assert_eq!(forms(&vendor).await, ["grant_type=refresh_token&refresh_token=first"]);
+}
+
+/// A world whose state folder can be full, or locked by another run.
+struct Hindered {
+    world: TestWorld,
+    full: bool,
+    /// How often the lock is somebody else's.
+    locked: AtomicUsize,
+}
+
+#[async_trait]
+impl World for Hindered {
+    fn now(&self) -> jiff::Timestamp {
+        self.world.now()
+    }
+    fn monotonic(&self) -> Duration {
+        self.world.monotonic()
+    }
+    async fn sleep(&self, duration: Duration) {
+        self.world.sleep(duration).await;
+    }
+    fn random(&self) -> f64 {
+        self.world.random()
+    }
+    fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.world.read_state(name)
+    }
+    fn write_state(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        if self.full {
+            return Err(Error::internal("the disk is full"));
+        }
+        self.world.write_state(name, bytes)
+    }
+    fn try_lock_state(&self, name: &str) -> Result<Option<Box<dyn Send + Sync>>> {
+        let taken = self.locked.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        if taken { Ok(None) } else { self.world.try_lock_state(name) }
+    }
+}
+
+fn hindered(vendor: &Vendor, full: bool, locked: usize) -> Api {
+    let world = Hindered { world: vendor.world.clone(), full, locked: AtomicUsize::new(locked) };
+    let cx = context(&vendor.url(), Arc::new(world));
+    let tokens = Tokens::new(&cx, source(vendor, &cx, rotating("first")));
+    Api::builder(&cx, None).auth(tokens).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_successor_that_cannot_be_kept_is_an_error_before_anything_is_asked() {
+    let vendor = vendor(rotated, any).await;
+    let error = hindered(&vendor, true, 0).send(&Call::get("/sites")).await.err().unwrap();
+    assert_eq!(error.to_string(), "getting a token: the disk is full");
+    assert!(shown(&vendor).await.is_empty());
+}
+
+#[tokio::test]
+async fn another_run_that_renews_the_token_is_waited_for_but_not_for_ever() {
+    let vendor = vendor(rotated, any).await;
+    hindered(&vendor, false, 20).send(&Call::get("/sites")).await.unwrap();
+    assert_eq!(vendor.world.monotonic(), Duration::from_secs(2));
+
+    let error = hindered(&vendor, false, usize::MAX).send(&Call::get("/sites")).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert!(error.to_string().contains("another run holds the token of this integration"), "{error}");
+    assert_eq!(vendor.world.monotonic(), Duration::from_secs(62));
+}
+
+#[tokio::test]
+async fn no_secret_can_be_printed() {
+    let vendor = vendor(|_| ok(json!({ "access_token": "planted-token" })), any).await;
+    let cx = vendor.context();
+    let (token, _) = Tokens::new(&cx, source(&vendor, &cx, client())).token().await.unwrap();
+    let form = Call::post("/token").form(&[("client_secret", "planted-secret")]);
+    let json = Call::post("/token").json(&json!({ "client_secret": "planted-secret" })).unwrap();
+    let issued = tallysheet_http::Token { secret: token.clone(), lifetime: None };
+    let printed = format!("{token:?} {form:?} {json:#?} {issued:?}");
+    assert!(!printed.contains("planted"), "{printed}");
+    assert_eq!(token.expose(), "planted-token");
+}
+
+#[test]
+fn a_token_address_that_cannot_be_meant_is_named() {
+    let cx = context("https://vendor.example", Arc::new(TestWorld::new()));
+    let error = OAuth2::new(&cx, "vendor.example/token", client()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().starts_with("`token_url`: "), "{error}");
+}

@@ -1,0 +1,108 @@
+//! Where a call goes, and how it is spelled.
+
+use crate::support::{Vendor, context, header, ok, status};
+use serde_json::json;
+use std::sync::Arc;
+use tallysheet_core::{Context, ErrorKind, Secret};
+use tallysheet_http::{Api, Bearer, Call, segment};
+use tallysheet_testkit::TestWorld;
+
+#[tokio::test]
+async fn paths_are_appended_to_the_url_whose_prefix_survives() {
+    let vendor = Vendor::answering([ok(json!({}))]).await;
+    for url in [vendor.url(), format!("{}/", vendor.url())] {
+        let api = Api::builder(&Context { url: Some(url), ..vendor.context() }, None).build().unwrap();
+        assert_eq!(api.base(), vendor.url());
+        api.send(&Call::get("/sites")).await.unwrap();
+        api.send(&Call::get(format!("/sites/{}/users", segment("a/b ?#ü")))).await.unwrap();
+        api.send(&Call::get("")).await.unwrap();
+    }
+    let once = ["GET /api/v1/sites", "GET /api/v1/sites/a%2Fb%20%3F%23%C3%BC/users", "GET /api/v1"];
+    assert_eq!(vendor.asked().await, [once, once].concat());
+}
+
+#[tokio::test]
+async fn queries_are_spelled_as_rfc_3986_says() {
+    let vendor = Vendor::answering([ok(json!({}))]).await;
+    let call = Call::get("/sites")
+        .query("$select", "id,name")
+        .query("filter", "a b+c&d=é")
+        .query("page", 1)
+        // The same parameter again replaces the earlier one.
+        .query("page", 2);
+    vendor.api().send(&call).await.unwrap();
+    assert_eq!(vendor.asked().await, ["GET /api/v1/sites?%24select=id%2Cname&filter=a%20b%2Bc%26d%3D%C3%A9&page=2"]);
+}
+
+#[tokio::test]
+async fn a_query_or_a_fragment_in_a_path_is_a_defect() {
+    let vendor = Vendor::answering([ok(json!({}))]).await;
+    for path in ["/sites?page=2", "/sites#top"] {
+        let error = vendor.api().send(&Call::get(path)).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Internal, "{path}");
+    }
+    assert!(vendor.requests().await.is_empty());
+}
+
+#[tokio::test]
+async fn every_call_says_who_asks_and_for_what() {
+    let vendor = Vendor::answering([ok(json!({}))]).await;
+    let api = vendor.builder().header("x-partner", "7").build().unwrap();
+    api.send(&Call::get("/sites").header("x-tenant", "8")).await.unwrap();
+    api.send(&Call::post("/query").json(&json!({ "page": 1 })).unwrap()).await.unwrap();
+    api.send(&Call::post("/login").form(&[("user name", "a+b@msp.example"), ("p", "1&2=3")])).await.unwrap();
+
+    let requests = vendor.requests().await;
+    for request in &requests {
+        assert!(header(request, "user-agent").starts_with("Tallysheet/"));
+        assert_eq!(header(request, "accept"), "application/json");
+        assert_eq!(header(request, "x-partner"), "7");
+    }
+    assert_eq!(header(&requests[0], "x-tenant"), "8");
+    assert_eq!(header(&requests[1], "content-type"), "application/json");
+    assert_eq!(requests[1].body, br#"{"page":1}"#);
+    assert_eq!(header(&requests[2], "content-type"), "application/x-www-form-urlencoded");
+    assert_eq!(requests[2].body, b"user%20name=a%2Bb%40msp.example&p=1%262%3D3");
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_and_its_target_is_named() {
+    let elsewhere = Vendor::answering([ok(json!({}))]).await;
+    for code in [301, 302, 307, 308] {
+        let target = format!("{}/sites?key=planted", elsewhere.url());
+        let vendor = Vendor::answering([status(code).insert_header("location", target.as_str())]).await;
+        let api = vendor.builder().auth(Bearer::new(&Secret::new("planted-token"))).build().unwrap();
+        let error = api.send(&Call::get("/sites")).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::BadResponse);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "GET /sites was answered with {code} to {}/sites; it is not followed: set `url` to the new address",
+                elsewhere.url()
+            )
+        );
+    }
+    assert!(elsewhere.requests().await.is_empty());
+}
+
+#[test]
+fn a_url_that_cannot_be_meant_is_a_wrong_setting() {
+    let world = Arc::new(TestWorld::new());
+    for (url, said) in [
+        ("api.vendor.example", "is no address"),
+        ("", "is no address"),
+        ("ftp://vendor.example", "must be https://HOST"),
+        ("https://vendor.example/v1?key=planted", "must be https://HOST"),
+        ("https://vendor.example/v1#planted", "must be https://HOST"),
+        ("https://planted:planted@vendor.example", "must not hold a user name"),
+    ] {
+        let error = Api::builder(&context(url, world.clone()), None).build().err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Config, "{url}");
+        assert!(error.to_string().contains(said) && !error.to_string().contains("planted"), "{error}");
+    }
+    let without = Context { url: None, ..context("", world) };
+    let error = Api::builder(&without, None).build().err().unwrap();
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Config, "`url` is missing"));
+    let api = Api::builder(&without, Some("https://api.vendor.example/v1")).build().unwrap();
+    assert_eq!(api.base(), "https://api.vendor.example/v1");
+}
