@@ -136,7 +136,7 @@ impl Bench {
         let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
         let mut context = Context {
             integration: self.case.slug.to_owned(),
-            url: Some(self.server.url.clone()),
+            url: Some(self.server.url()),
             max_concurrency: None,
             requests_per_minute: None,
             metrics: self.entry.meta.metrics.to_vec(),

@@ -33,9 +33,12 @@
 
 use crate::bench::Bench;
 use crate::case::Case;
+use crate::server::Script;
 use crate::steps::{calls, claims, faults};
+use crate::world::TestWorld;
 use futures_util::future::LocalBoxFuture;
 use std::fmt;
+use tallysheet_core::{Counts, Result};
 
 /// A promise that is not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +91,15 @@ pub async fn conformance(case: Case) {
     let failures = examine(case).await;
     let told: Vec<String> = failures.iter().map(ToString::to_string).collect();
     assert!(failures.is_empty(), "{} promises are broken:\n{}", told.len(), told.join("\n"));
+}
+
+/// What `counts` returns for a case, notices and all, in a world that the test holds: for a connector's own traps.
+/// Exchanges that are equal are answered one after another.
+pub async fn counts(case: Case, world: &TestWorld) -> Result<Counts> {
+    let bench = Bench::set_up(case).await?;
+    bench.begin(Script::default(), world, 1);
+    let connector = bench.connect(world, |_| ())?;
+    bench.counts(&connector).await
 }
 
 /// Runs the suite and returns what is wrong.

@@ -23,5 +23,5 @@ mod steps;
 pub mod world;
 
 pub use case::{Case, Exchange, Expected, Org};
-pub use conformance::{Failure, conformance, examine};
+pub use conformance::{Failure, conformance, counts, examine};
 pub use world::TestWorld;

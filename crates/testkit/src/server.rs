@@ -10,8 +10,9 @@ use std::time::Duration;
 use tallysheet_core::World;
 use wiremock::{Match, Mock, MockServer, Request, Respond, ResponseTemplate};
 
-/// The fixtures live under a path prefix: a connector that drops it meets nothing.
-const MOUNT: &str = "/mount/v9";
+/// The fixtures live under a path prefix: a connector that drops it meets nothing. Each run has a prefix of its own,
+/// `/mount/v3`, so that a call which an earlier run gave up and which comes late is not taken for one of this run.
+const MOUNT: &str = "/mount/v";
 /// What is answered where nothing is expected. No connector has a meaning for it.
 const UNEXPECTED: u16 = 599;
 
@@ -89,14 +90,16 @@ pub(crate) struct Traffic {
 
 /// A server with the fixtures of one case.
 pub(crate) struct FixtureServer {
-    /// The integration's `url`.
-    pub(crate) url: String,
     state: Arc<Mutex<State>>,
     _server: MockServer,
 }
 
 struct State {
     case: Arc<Case>,
+    origin: String,
+    /// Which run it is.
+    number: usize,
+    /// The integration's `url` in this run.
     url: String,
     script: Script,
     budget: usize,
@@ -111,12 +114,13 @@ struct State {
 impl FixtureServer {
     pub(crate) async fn start(case: Arc<Case>) -> Self {
         let server = MockServer::builder().disable_request_recording().start().await;
-        let url = format!("{}{MOUNT}", server.uri());
         let state = Arc::new(Mutex::new(State {
             served: vec![0; case.exchanges.len()],
             traffic: Traffic { asked: vec![0; case.exchanges.len()], ..Traffic::default() },
             case,
-            url: url.clone(),
+            origin: server.uri(),
+            number: 0,
+            url: server.uri(),
             script: Script::default(),
             budget: 0,
             world: TestWorld::new(),
@@ -125,16 +129,18 @@ impl FixtureServer {
             revoked: BTreeSet::new(),
         }));
         Mock::given(Anything).respond_with(Responder(state.clone())).mount(&server).await;
-        Self { url, state, _server: server }
+        Self { state, _server: server }
     }
 
     /// Begins a run: nothing was asked yet, no token was issued. More than `budget` requests are refused.
     pub(crate) fn begin(&self, script: Script, budget: usize, world: &TestWorld) {
         let mut state = lock(&self.state);
-        let exchanges = state.case.exchanges.len();
+        let (exchanges, number) = (state.case.exchanges.len(), state.number + 1);
         *state = State {
             case: state.case.clone(),
-            url: state.url.clone(),
+            origin: state.origin.clone(),
+            number,
+            url: format!("{}{MOUNT}{number}", state.origin),
             script,
             budget,
             world: world.clone(),
@@ -151,9 +157,14 @@ impl FixtureServer {
         lock(&self.state).traffic.clone()
     }
 
+    /// The integration's `url`, in the run that began last.
+    pub(crate) fn url(&self) -> String {
+        lock(&self.state).url.clone()
+    }
+
     /// `text` with the server's address in it.
     pub(crate) fn fill_url(&self, text: &str) -> String {
-        Placeholders { url: &self.url, tokens: &[] }.fill(text)
+        Placeholders { url: &self.url(), tokens: &[] }.fill(text)
     }
 }
 
@@ -179,6 +190,9 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 impl State {
     fn respond(&mut self, request: &Request) -> ResponseTemplate {
+        if self.is_late(request) {
+            return ResponseTemplate::new(UNEXPECTED);
+        }
         let agent = request.headers.get("user-agent").and_then(|agent| agent.to_str().ok()).unwrap_or_default();
         if !agent.starts_with("Tallysheet/") {
             self.traffic.nameless.insert(format!("{} {} came from `{agent}`", request.method, request.url.path()));
@@ -216,6 +230,12 @@ impl State {
         template
     }
 
+    /// Whether a request is one of an earlier run.
+    fn is_late(&self, request: &Request) -> bool {
+        let run = request.url.path().strip_prefix(MOUNT).and_then(|path| path.split('/').next());
+        run.is_some_and(|run| run != self.number.to_string())
+    }
+
     /// The exchange that a request means. Where several are equal, they are answers to come one after another.
     fn find(&self, request: &Request) -> Option<usize> {
         let known = self.placeholders();
@@ -248,7 +268,8 @@ impl State {
         let hint = nearest.map_or_else(String::new, |(index, _, differences)| {
             format!("; nearest is {}, but {}", self.case.name_of(index), differences.join(", "))
         });
-        let asked = request.url.path().strip_prefix(MOUNT).map_or_else(
+        let mount = format!("{MOUNT}{}", self.number);
+        let asked = request.url.path().strip_prefix(&mount).map_or_else(
             || format!("{} (without the prefix of `url`)", request.url.path()),
             |path| path.to_owned() + &request.url.query().map(|query| format!("?{query}")).unwrap_or_default(),
         );

@@ -51,6 +51,7 @@ pub(crate) fn pages(bench: &Bench) -> Vec<String> {
 /// Capabilities and metrics are as declared, and each metric is tried with a number other than zero.
 pub(crate) async fn declared(bench: &Bench) -> Vec<String> {
     let meta = bench.entry.meta;
+    bench.begin(crate::server::Script::default(), &TestWorld::new(), 1);
     let connector = match bench.connect(&TestWorld::new(), |_| ()) {
         Ok(connector) => connector,
         Err(error) => return vec![error.to_string()],
@@ -62,7 +63,6 @@ pub(crate) async fn declared(bench: &Bench) -> Vec<String> {
         found.push(format!("it declares {declared:?} and offers {offered:?}"));
     }
 
-    bench.begin(crate::server::Script::default(), &TestWorld::new(), 1);
     let counts = match bench.counts(&connector).await {
         Ok(counts) => counts,
         Err(error) => return vec![error.to_string()],
