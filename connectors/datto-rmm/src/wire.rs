@@ -1,0 +1,115 @@
+//! What Datto RMM sends, as far as it is read.
+
+use serde::Deserialize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tallysheet_core::wire::{Id, Moment, Number};
+use tallysheet_core::{Decimal, Error, ErrorKind, Hint, Standing, VendorOrg};
+use tallysheet_http::{Next, Position, Reply};
+
+/// How long Datto blocks an address that goes on asking.
+pub(crate) const BLOCK: Duration = Duration::from_mins(5);
+
+/// A 403 that follows a 429 is no missing right: the address is blocked for some minutes (README, Limits).
+pub(crate) fn blocked(slowed_down: &AtomicBool, reply: &Reply) -> Option<Error> {
+    slowed_down.fetch_or(reply.status() == 429, Ordering::Relaxed);
+    (reply.status() == 403 && slowed_down.load(Ordering::Relaxed)).then(|| {
+        let error = Error::new(ErrorKind::RateLimited, "Datto blocks this address, as it was asked too often");
+        error.advice("lower `requests_per_minute`").with_retry_after(Some(BLOCK))
+    })
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Account {
+    pub(crate) uid: Id,
+    pub(crate) name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Page<T> {
+    pub(crate) page_details: PageDetails,
+    #[serde(rename = "sites", alias = "devices")]
+    pub(crate) rows: Vec<T>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PageDetails {
+    pub(crate) total_count: Option<usize>,
+    next_page_url: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The link may have lost our `max` (README, Quirks).
+    pub(crate) fn next(&self, _: &Position<'_>) -> Next {
+        Next::link_keeping_query(self.page_details.next_page_url.as_deref())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Site {
+    pub(crate) uid: Id,
+    pub(crate) name: String,
+    pub(crate) on_demand: bool,
+    devices_status: Option<DevicesStatus>,
+    autotask_company_id: Option<Id>,
+    autotask_company_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DevicesStatus {
+    number_of_devices: Option<Number>,
+}
+
+impl Site {
+    pub(crate) fn org(&self) -> VendorOrg {
+        let psa_id = self.autotask_company_id.as_ref().map_or("", Id::as_str);
+        let org = VendorOrg::new(self.uid.as_str(), &self.name).psa_id("autotask", psa_id);
+        self.autotask_company_name.iter().fold(org, |org, name| org.hint(Hint::Name(name.clone())))
+    }
+
+    /// The sites that every account has are no customers. Whole names: a customer may be "Acme Managed IT".
+    pub(crate) fn standing(&self) -> Standing {
+        match self.name.trim().to_lowercase().as_str() {
+            "deleted devices" => Standing::NotCustomer("it holds what was deleted"),
+            "managed" | "ondemand" => Standing::NotCustomer("a default site of Datto's own"),
+            _ => Standing::Customer,
+        }
+    }
+
+    /// Whether it is the site of deleted devices.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.name.trim().eq_ignore_ascii_case("deleted devices")
+    }
+
+    /// How many devices it has, as it says itself. What was deleted is not asked for again: the vendor refuses the uid.
+    pub(crate) fn stated(&self) -> Option<Decimal> {
+        let stated = self.devices_status.as_ref()?.number_of_devices?.0;
+        (!self.is_deleted()).then_some(stated)
+    }
+}
+
+/// Much is null on devices without an agent.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Device {
+    pub(crate) uid: Id,
+    pub(crate) site_uid: Id,
+    #[serde(rename = "deviceClass")]
+    pub(crate) class: Option<String>,
+    #[serde(rename = "deviceType")]
+    pub(crate) kind: Option<DeviceType>,
+    pub(crate) operating_system: Option<String>,
+    pub(crate) deleted: Option<bool>,
+    pub(crate) suspended: Option<bool>,
+    #[serde(default)]
+    pub(crate) last_seen: Moment,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct DeviceType {
+    pub(crate) category: Option<String>,
+}

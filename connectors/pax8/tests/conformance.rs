@@ -1,0 +1,162 @@
+//! Pax8 against the conformance suite, and its own traps.
+
+use serde_json::{Value, json};
+use std::time::Duration;
+use tallysheet_connector_pax8 as _;
+use tallysheet_core::{Code, ErrorKind};
+use tallysheet_testkit::{Case, Exchange, Expected, Org, TestWorld, conformance, counts, fixture};
+
+const LARKSPUR: &str = "7d1c0a52-0000-4000-8000-0000000000a1";
+const QUARRY: &str = "7d1c0a52-0000-4000-8000-0000000000a2";
+const FOXGLOVE: &str = "7d1c0a52-0000-4000-8000-0000000000a3";
+const TIDEWATER: &str = "7d1c0a52-0000-4000-8000-0000000000a4";
+const OLD_MILL: &str = "7d1c0a52-0000-4000-8000-0000000000a5";
+const GONE: &str = "7d1c0a52-0000-4000-8000-0000000000a6";
+const RETIRED: &str = "91aa3c10-0000-4000-8000-0000000000b5";
+
+fn sweep(path: &str, sort: &str, status: &str) -> Exchange {
+    Exchange::get(path).query("size", "200").query("sort", sort).query("status", status).total_at("/page/totalElements")
+}
+
+fn subscriptions(status: &str) -> Exchange {
+    sweep("/subscriptions", "createdDate,asc", status)
+}
+
+fn active(index: usize, page: Option<&str>) -> Exchange {
+    let call = subscriptions("Active").page("active", index, "/content");
+    page.map_or(call.clone(), |page| call.query("page", page))
+}
+
+fn companies(status: &str) -> Exchange {
+    sweep("/companies", "name,asc", status)
+}
+
+fn gone(path: &str, id: &str) -> Exchange {
+    Exchange::get(format!("{path}/{id}")).reply(fixture!("not-found.json")).status(404).tolerates(404)
+}
+
+fn case(settings: Value) -> Case {
+    Case {
+        slug: "pax8",
+        settings,
+        auth: vec![("authorization", "Bearer {{token}}")],
+        exchanges: vec![
+            Exchange::post("/token")
+                .token()
+                .json(json!({
+                    "client_id": "app-1", "client_secret": "planted-secret",
+                    "audience": "https://api.pax8.com", "grant_type": "client_credentials",
+                }))
+                .reply(fixture!("token.json")),
+            Exchange::get("/subscriptions").query("size", "1").check().reply(fixture!("subscriptions-one.json")),
+            active(0, None).reply(fixture!("subscriptions-active-1.json")).counted_at("/content/0/quantity"),
+            active(1, Some("1")).reply(fixture!("subscriptions-active-2.json")),
+            active(2, Some("2")).reply(fixture!("subscriptions-active-3.json")),
+            subscriptions("Trial").reply(fixture!("subscriptions-trial.json")).counted_at("/content/0/quantity"),
+            companies("Active").reply(fixture!("companies-active.json")),
+            companies("Inactive").reply(fixture!("companies-inactive.json")),
+            Exchange::get(format!("/companies/{OLD_MILL}")).reply(fixture!("company-deleted.json")).tolerates(404),
+            gone("/companies", GONE),
+            Exchange::get("/products/91aa3c10-0000-4000-8000-0000000000b2")
+                .reply(fixture!("product.json"))
+                .tolerates(404),
+            gone("/products", RETIRED),
+        ],
+        account: ("app-1", None),
+        ..Case::default()
+    }
+}
+
+#[tokio::test]
+async fn conforms() {
+    let mut case = case(json!({ "client_id": "app-1", "client_secret": "planted-secret" }));
+    case.exchanges.extend([
+        subscriptions("Activated").reply(fixture!("subscriptions-activated.json")),
+        subscriptions("PendingCancel").reply(fixture!("subscriptions-pending-cancel.json")),
+    ]);
+    case.expect = vec![
+        // Two tranches, one of them a fraction, and a second id of the same name that stands in two sweeps.
+        Org::new(LARKSPUR, "Larkspur Dental Group")
+            .domain("larkspurdental.example")
+            .number("Mailbox Suite Plus", "19.5")
+            .number("Archive Vault", "7"),
+        // A quantity of zero is no product, and one that is not told is no zero.
+        Org::new(QUARRY, "Quarry Lane Legal LLP")
+            .domain("quarrylane.example")
+            .number("Mailbox Suite Plus", "6")
+            .number("Phone System Seat (trial)", "5")
+            .value("Archive Storage", Expected::Failed(Code::MissingValue))
+            .left_out("Mailbox Suite Plus", "2")
+            .left_out("Migration Project", "1"),
+        Org::new(FOXGLOVE, "Foxglove Bakery"),
+        // Inactive, and billed all the same.
+        Org::new(TIDEWATER, "Tidewater Surveyors").domain("tidewater.example").number("Phone System Seat", "9"),
+        // Deleted, with a product that is retired.
+        Org::new(OLD_MILL, "Old Mill Garden Centre").domain("oldmill.example").number(RETIRED, "2"),
+        Org::new(GONE, GONE).number("Phone System Seat (trial)", "10"),
+    ];
+    conformance(case).await;
+}
+
+#[tokio::test]
+async fn only_the_statuses_asked_for_count_and_terms_may_be_columns() {
+    let settings = json!({
+        "client_id": "app-1", "client_secret": "planted-secret", "statuses": ["active"], "split_by_term": true,
+    });
+    let mut case = case(settings);
+    case.expect = vec![
+        Org::new(LARKSPUR, "Larkspur Dental Group")
+            .domain("larkspurdental.example")
+            .number("Mailbox Suite Plus (Monthly)", "12")
+            .number("Mailbox Suite Plus (1-Year)", "3.5")
+            .number("Archive Vault (Monthly)", "7")
+            // The vendor lists an activated one among the active.
+            .left_out("Mailbox Suite Plus (Activation)", "4"),
+        Org::new(QUARRY, "Quarry Lane Legal LLP")
+            .domain("quarrylane.example")
+            .number("Phone System Seat (trial)", "5")
+            .value("Archive Storage (Monthly)", Expected::Failed(Code::MissingValue))
+            .left_out("Migration Project (One-Time)", "1"),
+        Org::new(FOXGLOVE, "Foxglove Bakery"),
+        Org::new(TIDEWATER, "Tidewater Surveyors")
+            .domain("tidewater.example")
+            .number("Phone System Seat (Monthly)", "9"),
+        Org::new(OLD_MILL, "Old Mill Garden Centre")
+            .domain("oldmill.example")
+            .number("91aa3c10-0000-4000-8000-0000000000b5 (Monthly)", "2"),
+        Org::new(GONE, GONE).number("Phone System Seat (trial)", "10"),
+    ];
+    conformance(case).await;
+}
+
+fn with_statuses(statuses: &[&str]) -> Case {
+    case(json!({ "client_id": "app-1", "client_secret": "planted-secret", "statuses": statuses }))
+}
+
+#[tokio::test]
+async fn a_status_that_does_not_exist_is_refused_and_named() {
+    for (statuses, named) in [(&["Active", "Actve"][..], "`Actve`"), (&[], "`statuses` is empty")] {
+        let error = counts(with_statuses(statuses), &TestWorld::new()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains(named), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_429_without_a_wait_is_waited_out_for_eight_seconds() {
+    let mut case = with_statuses(&["Active"]);
+    case.exchanges.insert(2, active(0, None).status(429));
+    let world = TestWorld::new();
+    assert_eq!(counts(case, &world).await.unwrap().orgs.len(), 6);
+    assert!(world.slept()[0] >= Duration::from_secs(8), "{:?}", world.slept());
+}
+
+#[tokio::test]
+async fn an_empty_account_is_one_page_without_rows() {
+    let empty = || json!({ "content": [], "page": { "size": 200, "totalElements": 0, "totalPages": 0, "number": 0 } });
+    let mut case = with_statuses(&["Active"]);
+    case.exchanges.truncate(2);
+    let lists = [subscriptions("Active"), subscriptions("Trial"), companies("Active"), companies("Inactive")];
+    case.exchanges.extend(lists.map(|list| list.reply(empty())));
+    assert!(counts(case, &TestWorld::new()).await.unwrap().orgs.is_empty());
+}
