@@ -306,7 +306,7 @@ impl Registry {
             )));
         }
         let nearest = nearest(slug, self.known.iter().copied());
-        let hint = nearest.map(|slug| format!("; did you mean `{slug}`?")).unwrap_or_default();
+        let hint = nearest.map_or_else(|| ".".to_owned(), |slug| format!("; did you mean `{slug}`?"));
         Err(Error::config(format!("there is no kind `{slug}`{hint} This build has {compiled}")))
     }
 }

@@ -1,0 +1,117 @@
+//! What stands in one cell: ids with their comments, `-`, or domains.
+
+use super::Problems;
+use super::table::Cell;
+use tallysheet_core::Link;
+use tallysheet_core::model::bare_domain;
+
+/// Reads the cell of an integration: `123`, `123 (Acme HQ); 456`, or `-`. Nothing where it is empty or wrong.
+pub(super) fn link(cell: &Cell, problems: &mut Problems) -> Option<Link> {
+    let mut ids = Vec::new();
+    let mut rest = cell.text.as_str();
+    while !rest.trim().is_empty() {
+        match next_id(rest) {
+            Ok((id, behind)) => {
+                ids.extend(Some(id).filter(|id| !id.is_empty()).map(str::to_owned));
+                rest = behind;
+            }
+            Err(message) => {
+                problems.add(cell, message);
+                return None;
+            }
+        }
+    }
+    if let Some(ruined) = ids.iter().find(|id| is_scientific(id)) {
+        let advice = "take the id from the vendor again, and format the column as text before you paste it";
+        problems.add(cell, format!("`{ruined}` is a number that a spreadsheet has shortened; {advice}"));
+        return None;
+    }
+    let dashes = ids.iter().filter(|id| is_dash(id)).count();
+    match (dashes, ids.len()) {
+        (_, 0) => None,
+        (0, _) => Some(Link::Ids(ids)),
+        (1, 1) => Some(Link::NotCustomer),
+        _ => {
+            problems.add(cell, "`-` means that the company is no customer there, so it stands alone; delete it or the ids");
+            None
+        }
+    }
+}
+
+/// The next id of a cell, without the comment behind it, and what comes after it.
+fn next_id(text: &str) -> Result<(&str, &str), &'static str> {
+    let end = text.find([';', '(', ')']).unwrap_or(text.len());
+    let (id, rest) = text.split_at(end);
+    // A spreadsheet puts `'` before what is to stay text.
+    let id = id.trim();
+    let id = id.strip_prefix('\'').unwrap_or(id).trim_start();
+    if let Some(behind) = rest.strip_prefix(';') {
+        return Ok((id, behind));
+    }
+    if rest.is_empty() {
+        return Ok((id, rest));
+    }
+    if rest.starts_with(')') {
+        return Err("a `)` stands here without its `(`; an id may be followed by a name in parentheses: `123 (Acme)`");
+    }
+    if id.is_empty() {
+        return Err("a name in parentheses stands here without its id: `123 (Acme)`");
+    }
+    Ok((id, behind_comment(rest)?))
+}
+
+/// What comes behind a comment in parentheses and its `;`. The comment ends where its parentheses do and no more of it
+/// can follow. A name with an odd parenthesis, `(Acme :( Ltd)`, is understood as long as it is the last thing in the cell.
+fn behind_comment(text: &str) -> Result<&str, &'static str> {
+    let mut depth = 0_usize;
+    for (place, sign) in text.char_indices() {
+        match sign {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => continue,
+        }
+        let behind = text[place + 1..].trim_start();
+        if depth > 0 || sign == '(' {
+            continue;
+        }
+        if behind.is_empty() {
+            return Ok("");
+        }
+        if let Some(behind) = behind.strip_prefix(';') {
+            return Ok(behind);
+        }
+    }
+    if text.trim_end().ends_with(')') && !text.contains(';') {
+        return Ok("");
+    }
+    Err("the name behind an id does not end; close its parenthesis, and put `;` before the next id: `123 (Acme); 456`")
+}
+
+/// `-`, or what a word processor makes of it.
+fn is_dash(id: &str) -> bool {
+    matches!(id, "-" | "–" | "—" | "\u{2212}")
+}
+
+/// `1.83E+18`, `1,83E+18`, `2E+15`. Digits with a plain `e` between them (`12e34`) may be an id in hexadecimal.
+fn is_scientific(id: &str) -> bool {
+    let Some((mantissa, exponent)) = id.split_once(['e', 'E']) else { return false };
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = exponent.strip_prefix(['+', '-']);
+    let (whole, fraction) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, "0"));
+    let is_number = is_digits(whole) && is_digits(fraction) && is_digits(unsigned.unwrap_or(exponent));
+    is_number && (unsigned.is_some() || whole.len() < mantissa.len())
+}
+
+/// Reads the cell of domains, divided by `;`, `,` or spaces; URLs and mail addresses are cut down to their domain.
+pub(super) fn domains(cell: &Cell, problems: &mut Problems) -> Vec<String> {
+    let mut domains: Vec<String> = Vec::new();
+    for word in cell.text.split([';', ',', ' ', '\t', '\n', '\r', '\u{a0}']).filter(|word| !word.is_empty()) {
+        let domain = bare_domain(word);
+        if domain.is_empty() {
+            problems.add(cell, format!("`{word}` is no domain, such as `acme.example`; correct it or delete it"));
+        } else if !domains.contains(&domain) {
+            domains.push(domain);
+        }
+    }
+    domains
+}
