@@ -204,9 +204,10 @@ impl Api {
         }
         let body = call.body.as_ref().map_or(&[][..], |body| &body.bytes);
         let mut outgoing = Outgoing { method: call.method, url, body, headers: &mut headers };
+        // The credential comes after the wait: a token or a signature that waited with us could be too old by then.
+        let _permit = self.limits.acquire(&**world).await;
         let stamp = self.auth.apply(&mut outgoing).await.map_err(Failed::Final)?;
 
-        let _permit = self.limits.acquire(&**world).await;
         let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| defect("an unknown method"))?;
         let mut request = self.client.request(method, url.clone()).headers(headers).timeout(retry.attempt_timeout);
         if let Some(body) = &call.body {

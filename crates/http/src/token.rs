@@ -90,6 +90,7 @@ impl<S: TokenSource> Auth for Tokens<S> {
 }
 
 /// How an `OAuth2` endpoint is asked.
+#[derive(Clone)]
 pub enum Grant {
     /// `client_credentials`: the id and secret in the body.
     ClientCredentials {
@@ -117,12 +118,15 @@ pub enum Grant {
 }
 
 /// An `OAuth2` token endpoint.
+#[derive(Clone)]
 pub struct OAuth2 {
     endpoint: Api,
     grant: Grant,
     extra: Vec<(&'static str, String)>,
     json: bool,
     state: String,
+    /// Whether the next refresh token is this endpoint's to keep.
+    keeps: bool,
     world: Arc<dyn World>,
 }
 
@@ -158,6 +162,7 @@ impl OAuth2 {
             extra: Vec::new(),
             json: false,
             state: format!("tokens/{}", cx.integration),
+            keeps: true,
             world: cx.world.clone(),
         })
     }
@@ -183,6 +188,13 @@ impl OAuth2 {
         self
     }
 
+    /// The same grant at the endpoint of another tenant, with shared limits. A refresh token is the newest that the
+    /// first endpoint keeps: it is not spent here, and what this one returns is not kept.
+    pub fn at(&self, token_url: &str) -> Result<Self> {
+        let endpoint = self.endpoint.at(token_url).map_err(|error| error.context("`token_url`"))?;
+        Ok(Self { endpoint, keeps: false, ..self.clone() })
+    }
+
     async fn exchange(&self, own: &[(&str, &str)], basic: Option<(&str, &str)>, repeatable: bool) -> Result<Issued> {
         let extra = self.extra.iter().map(|(name, value)| (*name, value.as_str()));
         let fields: Vec<(&str, &str)> = own.iter().copied().chain(extra).collect();
@@ -198,9 +210,9 @@ impl OAuth2 {
         self.endpoint.json(&call).await
     }
 
-    /// Exchanges the newest refresh token and keeps its successor before anything else happens.
+    /// Exchanges the newest refresh token and keeps its successor, if it is ours to keep, before anything else happens.
     async fn rotate(&self, first: &Secret, client: Option<&(String, Secret)>) -> Result<Issued> {
-        let _lock = self.lock().await?;
+        let _lock = if self.keeps { Some(self.lock().await?) } else { None };
         let mark = mark(first);
         let kept = self.world.read_state(&self.state)?;
         let kept = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok()).filter(|kept| kept.first == mark);
@@ -209,9 +221,9 @@ impl OAuth2 {
         if let Some((id, secret)) = client {
             own.extend([("client_id", id.as_str()), ("client_secret", secret.expose())]);
         }
-        // Never repeated: the token may be spent although no answer came.
-        let issued = self.exchange(&own, None, false).await?;
-        if let Some(next) = &issued.refresh_token {
+        // Never repeated where the token may be spent although no answer came.
+        let issued = self.exchange(&own, None, !self.keeps).await?;
+        if let Some(next) = issued.refresh_token.as_ref().filter(|_| self.keeps) {
             let kept = Kept { first: mark, refresh_token: next.expose().to_owned() };
             let bytes = serde_json::to_vec(&kept).map_err(|_| Error::internal("a refresh token cannot be kept"))?;
             self.world.write_state(&self.state, &bytes)?;

@@ -1,12 +1,12 @@
 //! How many calls at once, and how many in a minute.
 
-use crate::support::{Vendor, ok};
+use crate::support::{Vendor, header, ok};
 use futures_util::future::join_all;
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tallysheet_core::{Context, Secret, World};
-use tallysheet_http::{Api, Bearer, Call};
+use tallysheet_http::{Api, Bearer, Call, Signed};
 
 /// How long the fake clock says that five calls took.
 async fn five_calls(users: Option<u32>, connectors: Option<u32>) -> Duration {
@@ -42,6 +42,19 @@ async fn whoever_shows_the_same_connection_shares_its_limit() {
         client.send(&Call::get("/sites")).await.unwrap();
     }
     assert_eq!(vendor.world.monotonic(), Duration::from_mins(3));
+}
+
+#[tokio::test]
+async fn a_credential_is_made_after_the_wait_for_its_turn() {
+    let vendor = Vendor::answering([ok(json!({}))]).await;
+    let clock = vendor.world.clone();
+    let dated = Signed::new(move |request| request.secret_header("x-at", &clock.monotonic().as_secs().to_string()));
+    let api = vendor.builder().per_minute(1).auth(dated).build().unwrap();
+    for _ in 0..2 {
+        api.send(&Call::get("/sites")).await.unwrap();
+    }
+    let shown: Vec<String> = vendor.requests().await.iter().map(|request| header(request, "x-at")).collect();
+    assert_eq!(shown, ["0", "60"]);
 }
 
 #[tokio::test]

@@ -278,6 +278,19 @@ async fn a_new_first_token_wins_over_the_one_that_is_kept() {
 }
 
 #[tokio::test]
+async fn another_tenants_endpoint_takes_the_newest_token_and_keeps_none() {
+    let vendor = vendor(rotated, any).await;
+    let cx = vendor.context();
+    let own = source(&vendor, &cx, rotating("first"));
+    let others = own.at(&format!("{}/token", vendor.url())).unwrap();
+    for source in [own.clone(), others, own] {
+        Tokens::new(&cx, source).token().await.unwrap();
+    }
+    let refresh = |token: &str| format!("grant_type=refresh_token&refresh_token={token}");
+    assert_eq!(forms(&vendor).await, [refresh("first"), refresh("r1"), refresh("r1")]);
+}
+
+#[tokio::test]
 async fn a_kept_token_that_cannot_be_read_gives_way_to_the_first() {
     let vendor = vendor(rotated, any).await;
     vendor.world.write_state("tokens/acme", b"{ half").unwrap();
