@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
-use tallysheet_core::{Counts, Error, ErrorKind, Result, World};
+use tallysheet_core::{Counts, Error, ErrorKind, Identity, Probe, Result, World};
 
 /// What happens while the sources are asked.
 #[derive(Debug, Clone, Copy)]
@@ -76,11 +76,19 @@ async fn guarded(source: Source) -> Result<Counts> {
 
 async fn ask(source: &Source) -> Result<Counts> {
     if let (Some(expected), Some(probe)) = (&source.expect_account, &source.probe) {
-        let identity = probe.check().await?;
-        if identity.account != *expected && identity.id.as_deref() != Some(expected) {
-            let message = format!("the credential belongs to `{}`, not to `{expected}`", identity.account);
-            return Err(Error::new(ErrorKind::WrongAccount, message));
-        }
+        expect_account(&**probe, Some(expected)).await?;
     }
     source.counts.counts().await?.deduplicated()
+}
+
+/// Asks whose credential it is; another account than expected, by name or id, is an error.
+pub(crate) async fn expect_account(probe: &dyn Probe, expected: Option<&str>) -> Result<Identity> {
+    let identity = probe.check().await?;
+    match expected {
+        Some(expected) if identity.account != expected && identity.id.as_deref() != Some(expected) => {
+            let message = format!("the credential belongs to `{}`, not to `{expected}`", identity.account);
+            Err(Error::new(ErrorKind::WrongAccount, message))
+        }
+        _ => Ok(identity),
+    }
 }

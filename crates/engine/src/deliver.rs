@@ -140,7 +140,7 @@ impl<W: Write + Send> Deliver for StreamDelivery<W> {
 
 /// Fills the placeholders of a path or a title. Times are those of the run's start, in its time zone.
 pub(crate) fn fill(template: &str, run: &Run, timezone: &TimeZone) -> String {
-    let at = run.started_at.to_zoned(timezone.clone());
+    let at = run.started_at.to_zoned_datetime(timezone.clone());
     let status = tallysheet_report::status_word(run.status);
     [
         ("{date}", at.strftime("%Y-%m-%d").to_string()),

@@ -22,9 +22,9 @@ mod place;
 mod plan;
 mod run;
 
-pub use assemble::{Assembled, Selection, assemble};
+pub use assemble::{Assembled, Connected, Selection, assemble};
 pub use collect::{Event, Progress, Silent};
 pub use deliver::{Deliver, Delivery, FileDelivery, Receipt, Report, StreamDelivery, Undelivered};
-pub use place::Companies;
+pub use place::{Companies, Rules};
 pub use plan::{Plan, Source};
 pub use run::run;

@@ -28,7 +28,7 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
     let collected = collect(sources, &world, progress).await;
     tell_collected(&collected, &mut log);
 
-    let placed = place(&plan.companies, collected, &kept);
+    let placed = place(plan.companies, collected, &kept);
     log.extend(placed.notices);
     let answered = placed.sources.iter().any(|source| source.answer.is_ok());
     let Merged { sheet, notices, complete } = merge(&placed.companies, placed.sources, &plan.options);

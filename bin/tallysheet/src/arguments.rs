@@ -1,0 +1,101 @@
+//! The command line's words.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use tallysheet_report::Format;
+
+/// Counts what each customer of an MSP really uses, across every vendor.
+#[derive(Parser)]
+#[command(name = "tallysheet", version, about, after_help = EXIT_STATUSES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+const EXIT_STATUSES: &str = "Exit status:
+  0  the report is complete and delivered
+  1  no report: nothing could be counted, or no run was possible
+  2  the command line, the config or a mapping file is wrong
+  3  delivered, but an integration or an org failed; or `strict` held the file back
+  4  the report was made, a delivery failed (the run is kept)";
+
+/// What every command takes.
+#[derive(Args)]
+pub(crate) struct Global {
+    /// The config [default: TALLYSHEET_CONFIG, then tallysheet.toml here, then in the user's config folder]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
+    /// Say only what failed
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say every call
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+    /// Print one JSON object on standard output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// The whole job on a simulated MSP, no accounts needed
+    Demo(DemoArguments),
+    /// Write a commented starter tallysheet.toml
+    Init {
+        /// The integrations to configure: `tallysheet integrations` lists them
+        #[arg(required = true, value_name = "INTEGRATION")]
+        integrations: Vec<String>,
+        /// Where to write it [default: tallysheet.toml here]
+        #[arg(long, value_name = "PATH")]
+        path: Option<PathBuf>,
+    },
+    /// The connectors of this build, what they can do and their keys
+    Integrations {
+        /// One connector, with its keys
+        name: Option<String>,
+    },
+    /// Read the config and ask each integration once: who am I, may I count
+    Check {
+        /// Only these
+        #[arg(value_name = "NAME")]
+        integrations: Vec<String>,
+    },
+    /// Collect, merge, render, deliver, log
+    Run(RunArguments),
+    /// The JSON Schema of the config, for editors
+    Schema,
+}
+
+#[derive(Args, Default)]
+pub(crate) struct RunArguments {
+    /// Only these integrations
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) only: Option<Vec<String>>,
+    /// Leave the config's deliveries out
+    #[arg(long)]
+    pub(crate) no_deliver: bool,
+    /// One more delivery: a file, or - for standard output
+    #[arg(long, value_name = "PATH|-")]
+    pub(crate) output: Option<String>,
+    /// The format of the output [default: by its ending, else csv]
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+    /// Write the run's log here, one JSON object a line
+    #[arg(long, value_name = "PATH")]
+    pub(crate) log: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct DemoArguments {
+    /// How many companies the simulated MSP has
+    #[arg(long, default_value_t = 25)]
+    pub(crate) companies: usize,
+    /// Another seed makes another MSP
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Where the sheet is written
+    #[arg(long, value_name = "PATH", default_value = "tallysheet-demo.csv")]
+    pub(crate) output: PathBuf,
+}

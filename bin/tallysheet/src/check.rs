@@ -1,0 +1,59 @@
+//! `tallysheet check`: one cheap call to each integration.
+
+use crate::arguments::Global;
+use crate::output;
+use crate::setup::Setup;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tallysheet_core::{Error, Identity, Result};
+use tallysheet_engine::Connected;
+
+/// Checks all integrations, or those named: 0, 3 where some failed, 1 where all did.
+pub(crate) async fn check(global: &Global, names: &[String]) -> Result<u8> {
+    let setup = Setup::load(global.config.as_deref())?;
+    let only = (!names.is_empty()).then(|| names.to_vec());
+    let assembled = setup.assemble(only, true)?;
+    let asked = assembled.integrations.iter().map(|integration| async move {
+        let Connected { config, .. } = integration;
+        (config.name.clone(), config.kind.clone(), integration.check().await)
+    });
+    let answers = join_all(asked).await;
+    if answers.is_empty() {
+        return Err(Error::config("no integration is enabled"));
+    }
+
+    let failed = answers.iter().filter(|(_, _, answer)| answer.is_err()).count();
+    if global.json {
+        let integrations: Vec<Value> = answers.iter().map(|(name, kind, answer)| as_json(name, kind, answer)).collect();
+        output::print_json(&json!({ "integrations": integrations }))?;
+    } else {
+        let lines: Vec<String> = answers.iter().map(|(name, _, answer)| as_line(name, answer)).collect();
+        output::print(&format!("{}\n", lines.join("\n")))?;
+    }
+    Ok(match failed {
+        0 => 0,
+        failed if failed == answers.len() => 1,
+        _ => 3,
+    })
+}
+
+fn as_line(name: &str, answer: &Result<Identity, Error>) -> String {
+    match answer {
+        Ok(identity) => {
+            let id = identity.id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default();
+            let expires = identity.expires.map(|at| format!(", until {at}")).unwrap_or_default();
+            format!("ok      {name}: {}{id}{expires}", identity.account)
+        }
+        Err(error) => format!("failed  {name}: {error} [{}]", error.code()),
+    }
+}
+
+fn as_json(name: &str, kind: &str, answer: &Result<Identity, Error>) -> Value {
+    match answer {
+        Ok(identity) => json!({ "name": name, "kind": kind, "ok": true, "account": identity.account, "id": identity.id,
+            "expires": identity.expires.map(|at| at.to_string()) }),
+        Err(error) => {
+            json!({ "name": name, "kind": kind, "ok": false, "code": error.code(), "error": error.to_string() })
+        }
+    }
+}

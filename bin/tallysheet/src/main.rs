@@ -1,0 +1,53 @@
+//! The command line: arguments in, exit status out. How anything is done is somewhere else.
+#![allow(clippy::print_stderr, reason = "a program for the terminal")]
+
+mod arguments;
+mod check;
+mod demo;
+mod describe;
+mod output;
+mod progress;
+mod run;
+mod setup;
+
+use arguments::{Cli, Command};
+use clap::Parser;
+use std::process::ExitCode;
+use tallysheet_core::{Error, ErrorKind};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    output::hide_panic_messages();
+    output::log_to_stderr(&cli.global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the program cannot start its threads: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(exit_status(&error))
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<u8, Error> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Demo(arguments) => demo::demo(global, &arguments).await,
+        Command::Init { integrations, path } => describe::init(global, &integrations, path.as_deref()),
+        Command::Integrations { name } => describe::integrations(global, name.as_deref()),
+        Command::Check { integrations } => check::check(global, &integrations).await,
+        Command::Run(arguments) => run::run(global, &arguments).await,
+        Command::Schema => describe::schema(),
+    }
+}
+
+/// A wrong config or command line is 2; what else ends a command before it has a result is 1.
+fn exit_status(error: &Error) -> u8 {
+    if error.kind() == ErrorKind::Config { 2 } else { 1 }
+}

@@ -1,0 +1,90 @@
+//! `tallysheet run`.
+
+use crate::arguments::{Global, RunArguments};
+use crate::output;
+use crate::progress::progress;
+use crate::setup::Setup;
+use std::path::Path;
+use tallysheet_core::run::{DeliveryStatus, Run};
+use tallysheet_core::{Error, Result};
+use tallysheet_engine::{Delivery, FileDelivery, StreamDelivery};
+use tallysheet_report::Format;
+
+/// Runs, tells what came out, and returns the exit status.
+pub(crate) async fn run(global: &Global, arguments: &RunArguments) -> Result<u8> {
+    if global.json && arguments.output.as_deref() == Some("-") {
+        return Err(Error::config("--json and --output - both want standard output; leave one out"));
+    }
+    let setup = Setup::load(global.config.as_deref())?;
+    let run = collect(&setup, global, arguments).await?;
+    if let Some(path) = &arguments.log {
+        write_log(path, &run)?;
+    }
+    if global.json {
+        output::print(&tallysheet_report::json(&run)?)?;
+    } else if run.exit_status != 1 && without_delivery(&run) {
+        show(&run, arguments.format)?;
+    }
+    if !global.quiet {
+        tell(&run, &setup);
+    }
+    Ok(run.exit_status)
+}
+
+/// Assembles the plan, with the command line's own output, and runs it.
+pub(crate) async fn collect(setup: &Setup, global: &Global, arguments: &RunArguments) -> Result<Run> {
+    let mut plan = setup.assemble(arguments.only.clone(), !arguments.no_deliver)?.plan()?;
+    if let Some(output) = &arguments.output {
+        plan.deliveries.push(delivery(output, arguments.format)?);
+    }
+    Ok(tallysheet_engine::run(plan, &*progress(global)).await)
+}
+
+/// `--output` as one more delivery: its format is `--format`, else by its ending, else CSV.
+fn delivery(output: &str, format: Option<Format>) -> Result<Delivery> {
+    let (name, kind) = ("output".to_owned(), "output".to_owned());
+    if output == "-" {
+        let to = Box::new(StreamDelivery::new(std::io::stdout()));
+        return Ok(Delivery { name, kind, format: format.unwrap_or(Format::Csv), to });
+    }
+    let path = std::path::absolute(output).map_err(|error| Error::config(format!("--output {output}: {error}")))?;
+    let format = format.or_else(|| Format::of_path(&path)).unwrap_or(Format::Csv);
+    Ok(Delivery { name, kind, format, to: Box::new(FileDelivery { path }) })
+}
+
+fn without_delivery(run: &Run) -> bool {
+    run.deliveries.iter().all(|delivery| delivery.status == DeliveryStatus::Skipped && delivery.error.is_none())
+}
+
+/// A table on a terminal, else CSV, unless a format is asked for.
+fn show(run: &Run, format: Option<Format>) -> Result<()> {
+    match (format, output::terminal_width()) {
+        (None, Some(width)) => output::print(&tallysheet_report::table(run, Some(width), output::colours())),
+        (format, _) => {
+            let bytes = tallysheet_report::render(run, format.unwrap_or(Format::Csv))?;
+            output::print(&String::from_utf8_lossy(&bytes))
+        }
+    }
+}
+
+/// The end of a run, on standard error: what is delivered, what failed, where the run is kept.
+fn tell(run: &Run, setup: &Setup) {
+    for delivery in &run.deliveries {
+        let reference = delivery.reference.as_deref().unwrap_or_default();
+        let error = delivery.error.as_deref().unwrap_or_default();
+        match delivery.status {
+            DeliveryStatus::Delivered => eprintln!("{}: delivered {reference}", delivery.name),
+            DeliveryStatus::Failed => eprintln!("{}: failed: {error}", delivery.name),
+            DeliveryStatus::Unknown => eprintln!("{}: may have arrived: {error}", delivery.name),
+            DeliveryStatus::Skipped => eprintln!("{}: skipped {error}", delivery.name),
+        }
+    }
+    eprintln!("{}", tallysheet_report::summary(run).trim_end());
+    let folder = setup.config.run.state.join("runs").join(&run.id);
+    eprintln!("run {} is kept in {}", run.id, folder.display());
+}
+
+fn write_log(path: &Path, run: &Run) -> Result<()> {
+    let lines = tallysheet_report::log_lines(run)?;
+    std::fs::write(path, lines).map_err(|error| Error::config(format!("--log {}: {error}", path.display())))
+}

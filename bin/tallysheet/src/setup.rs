@@ -1,0 +1,33 @@
+//! What every command that works with a config needs first.
+
+use std::path::Path;
+use std::sync::Arc;
+use tallysheet_config::Config;
+use tallysheet_core::{Registry, Result, World};
+use tallysheet_engine::{Assembled, Selection, assemble};
+use tallysheet_host::{Environment, System};
+
+/// The config, and the world it is to be used in.
+pub(crate) struct Setup {
+    pub(crate) config: Config,
+    pub(crate) registry: Registry,
+    pub(crate) world: Arc<dyn World>,
+}
+
+impl Setup {
+    /// Finds and reads the config: the one named, else where the contract says.
+    pub(crate) fn load(explicit: Option<&Path>) -> Result<Self> {
+        let environment = Environment::of_process();
+        let registry = tallysheet_connectors::registry();
+        let path = Config::find(explicit, &environment)?;
+        let config = Config::load(&path, &environment, &registry)?;
+        let world = Arc::new(System::new(config.run.state.clone()));
+        Ok(Self { config, registry, world })
+    }
+
+    /// Reads what the config names and makes the connectors.
+    pub(crate) fn assemble(&self, only: Option<Vec<String>>, deliver: bool) -> Result<Assembled> {
+        let selection = Selection { only, deliver };
+        assemble(self.config.clone(), &self.registry, self.world.clone(), &selection)
+    }
+}

@@ -1,0 +1,202 @@
+//! From a config to a plan: the one place where the engine reads the config's types.
+
+use crate::collect::expect_account;
+use crate::deliver::{Delivery, FileDelivery};
+use crate::place::{Companies, Rules};
+use crate::plan::{Plan, Source};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use tallysheet_config::companies::{self, KnownColumns};
+use tallysheet_config::{Config, Integration, To, Unmapped};
+use tallysheet_core::merge::Options;
+use tallysheet_core::registry::nearest;
+use tallysheet_core::{Capability, Company, Connector, Context, Error, Identity, Link, Registry, Result, World};
+use tallysheet_host::files;
+use tallysheet_matching::keyed;
+use tallysheet_report::Format;
+
+/// Which part of the config a run is about.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Only these integrations; `None` is all.
+    pub only: Option<Vec<String>>,
+    /// Whether the config's deliveries are made.
+    pub deliver: bool,
+}
+
+/// A config with everything it names read and connected. No vendor was called yet.
+pub struct Assembled {
+    /// The integrations that take part, in the order of columns.
+    pub integrations: Vec<Connected>,
+    /// Where the run keeps its state.
+    pub world: Arc<dyn World>,
+    config: Config,
+    companies: Option<Vec<Company>>,
+    deliver: bool,
+}
+
+/// An integration with its connector.
+pub struct Connected {
+    /// Its part of the config.
+    pub config: Integration,
+    /// What it can do.
+    pub connector: Connector,
+}
+
+impl Connected {
+    /// Asks whose credential it is, and refuses another account than the config expects.
+    pub async fn check(&self) -> Result<Identity> {
+        expect_account(&*self.connector.probe, self.config.expect_account.as_deref()).await
+    }
+}
+
+/// Reads the companies file, resolves the secrets and makes the connectors.
+pub fn assemble(
+    config: Config,
+    registry: &Registry,
+    world: Arc<dyn World>,
+    selection: &Selection,
+) -> Result<Assembled> {
+    let companies = config.run.companies.as_deref().map(|path| read_companies(path, &config, registry)).transpose()?;
+    let mut integrations = Vec::new();
+    for integration in selected(&config, selection)? {
+        let settings = integration.connect_settings(&config.environment)?;
+        let cx = context(integration, companies.as_deref().unwrap_or_default(), world.clone());
+        let connector = integration.entry.connect(settings, &cx)?;
+        integrations.push(Connected { config: integration.clone(), connector });
+    }
+    Ok(Assembled { integrations, world, config, companies, deliver: selection.deliver })
+}
+
+impl Assembled {
+    /// The plan of a run over these integrations.
+    pub fn plan(self) -> Result<Plan> {
+        let run = &self.config.run;
+        let sources: Vec<Source> = self.integrations.iter().filter_map(source).collect();
+        if sources.is_empty() {
+            let message = "no integration counts anything: add a section like [integrations.huntress], or enable one";
+            return Err(Error::config(format!("{}: {message}", self.config.path.display())));
+        }
+        let (mut deliveries, mut skipped) = (Vec::new(), Vec::new());
+        for configured in self.config.deliveries.iter().filter(|delivery| delivery.enabled) {
+            if self.deliver {
+                deliveries.push(delivery(configured)?);
+            } else {
+                skipped.push((configured.name.clone(), configured.kind().to_owned()));
+            }
+        }
+        let companies = match self.companies {
+            None => Companies::FromNames,
+            Some(companies) => Companies::Listed {
+                companies: keyed(companies),
+                rules: Rules {
+                    allowed: run.matching.iter().map(|way| way.as_str().parse()).collect::<Result<_>>()?,
+                    psa_columns: psa_columns(&self.config),
+                },
+            },
+        };
+        Ok(Plan {
+            sources,
+            companies,
+            options: Options {
+                carried: run.carry.clone(),
+                notes: run.notes,
+                unmapped_rows: run.unmapped == Unmapped::Rows,
+            },
+            strict: run.strict,
+            deliveries,
+            skipped,
+            timezone: run.timezone.clone(),
+            notices: Vec::new(),
+            world: self.world,
+        })
+    }
+}
+
+/// The integrations that take part: enabled, and among those named.
+fn selected<'a>(config: &'a Config, selection: &Selection) -> Result<Vec<&'a Integration>> {
+    let names: Vec<&str> = config.integrations.iter().map(|integration| integration.name.as_str()).collect();
+    for name in selection.only.iter().flatten() {
+        if !names.contains(&name.as_str()) {
+            let hint = nearest(name, names.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
+            let (hint, all) = (hint.unwrap_or_default(), names.join(", "));
+            return Err(Error::config(format!("there is no integration `{name}`{hint} The config has {all}")));
+        }
+    }
+    let wanted = |name: &String| selection.only.as_ref().is_none_or(|only| only.contains(name));
+    Ok(config.integrations.iter().filter(|integration| integration.enabled && wanted(&integration.name)).collect())
+}
+
+fn context(integration: &Integration, companies: &[Company], world: Arc<dyn World>) -> Context {
+    let ids = companies.iter().filter_map(|company| match company.links.get(&integration.name) {
+        Some(Link::Ids(ids)) => Some(ids.iter().cloned()),
+        _ => None,
+    });
+    Context {
+        integration: integration.name.clone(),
+        url: integration.url.clone(),
+        max_concurrency: integration.max_concurrency,
+        requests_per_minute: integration.requests_per_minute,
+        metrics: integration.metrics.clone(),
+        exclude: integration.exclude.clone(),
+        known_ids: ids.flatten().collect(),
+        world,
+    }
+}
+
+/// The source of an integration that counts and has something to count.
+fn source(integration: &Connected) -> Option<Source> {
+    let Connected { config, connector } = integration;
+    let counts = connector.counts.clone().filter(|_| !config.metrics.is_empty())?;
+    Some(Source {
+        name: config.name.clone(),
+        title: config.title.clone(),
+        order: config.order,
+        metrics: config.metrics.clone(),
+        exclude: config.exclude.clone(),
+        timeout: config.timeout,
+        expect_account: config.expect_account.clone(),
+        probe: Some(connector.probe.clone()),
+        counts,
+    })
+}
+
+fn read_companies(path: &Path, config: &Config, registry: &Registry) -> Result<Vec<Company>> {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    if name.to_lowercase().ends_with(".xlsx") {
+        return Err(Error::config(format!("{}: a workbook is not read yet; save it as CSV", path.display())));
+    }
+    let integrations: Vec<&str> = config.integrations.iter().map(|integration| integration.name.as_str()).collect();
+    let columns = KnownColumns { integrations: &integrations, slugs: registry.known(), carry: &config.run.carry };
+    companies::read(&path.display().to_string(), &files::read(path)?, &columns)
+}
+
+/// Under which headers a PSA's ids stand: its slug, and the names of its integrations.
+fn psa_columns(config: &Config) -> BTreeMap<String, Vec<String>> {
+    let mut columns: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for integration in &config.integrations {
+        if [Capability::Tickets, Capability::Companies].iter().any(|can| integration.can(*can)) {
+            columns.entry(integration.kind.clone()).or_default().push(integration.name.clone());
+        }
+    }
+    columns
+}
+
+fn delivery(configured: &tallysheet_config::Delivery) -> Result<Delivery> {
+    let To::File(file) = &configured.to else {
+        let (name, kind) = (&configured.name, configured.kind());
+        return Err(Error::config(format!("[deliver.{name}]: this version has no deliveries of kind `{kind}`")));
+    };
+    let named = configured.format.map(|format| format.as_str());
+    let format = match named {
+        None => Format::of_path(&file.path).unwrap_or(Format::Csv),
+        Some(word) => word.parse().map_err(|error: Error| error.context(format!("[deliver.{}]", configured.name)))?,
+    };
+    Ok(Delivery {
+        name: configured.name.clone(),
+        kind: configured.kind().to_owned(),
+        format,
+        to: Box::new(FileDelivery { path: file.path.clone() }),
+    })
+}

@@ -1,0 +1,203 @@
+//! A run's promises: one failure stays its own, and the exit status says what happened.
+
+use std::sync::Arc;
+use std::time::Duration;
+use tallysheet_core::merge::Options;
+use tallysheet_core::run::{DeliveryStatus, Run, RunStatus};
+use tallysheet_core::{
+    Code, CountSource, Counts, Error, ErrorKind, Identity, Metric, MetricDef, OrgCounts, Outcome, Probe, Result, VendorOrg,
+    World, async_trait,
+};
+use tallysheet_engine::{Companies, Deliver, Delivery, FileDelivery, Plan, Receipt, Report, Silent, Source, Undelivered, run};
+use tallysheet_report::Format;
+use tallysheet_testkit::TestWorld;
+
+static DEVICES: MetricDef = MetricDef::number("Devices", "devices");
+
+/// A source that does as it is told.
+#[derive(Clone)]
+enum Puppet {
+    Counts(Vec<(&'static str, &'static str, Outcome)>),
+    Fails(ErrorKind),
+    Panics,
+    Hangs,
+}
+
+#[async_trait]
+impl CountSource for Puppet {
+    async fn orgs(&self) -> Result<Vec<VendorOrg>> {
+        Ok(self.counts().await?.orgs.into_iter().map(|org| org.org).collect())
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        match self {
+            Self::Counts(orgs) => {
+                let org = |(id, name, outcome): &(&str, &str, Outcome)| {
+                    OrgCounts::new(VendorOrg::new(*id, *name), vec![(Metric::Fixed(&DEVICES), outcome.clone())])
+                };
+                Ok(Counts { orgs: orgs.iter().map(org).collect(), ..Counts::default() })
+            }
+            Self::Fails(kind) => Err(Error::new(*kind, "as told")),
+            Self::Panics => panic!("planted-secret"),
+            Self::Hangs => std::future::pending().await,
+        }
+    }
+}
+
+#[async_trait]
+impl Probe for Puppet {
+    async fn check(&self) -> Result<Identity> {
+        Ok(Identity { account: "Northgate IT".into(), id: Some("311".into()), expires: None })
+    }
+}
+
+fn source(name: &str, puppet: Puppet) -> Source {
+    Source { timeout: Duration::from_millis(200), ..Source::new(name, name, vec![&DEVICES], Arc::new(puppet)) }
+}
+
+fn good(count: i64) -> Puppet {
+    Puppet::Counts(vec![("1", "Birch Dental", Outcome::Number(count.into()))])
+}
+
+fn plan(sources: Vec<Source>) -> Plan {
+    Plan {
+        sources,
+        companies: Companies::FromNames,
+        options: Options { notes: true, unmapped_rows: true, ..Options::default() },
+        strict: false,
+        deliveries: Vec::new(),
+        skipped: Vec::new(),
+        timezone: jiff::tz::TimeZone::UTC,
+        notices: Vec::new(),
+        world: Arc::new(TestWorld::new()),
+    }
+}
+
+fn csv(run: &Run) -> String {
+    String::from_utf8(tallysheet_report::render(run, Format::Csv).unwrap()).unwrap()
+}
+
+fn codes(run: &Run) -> Vec<Code> {
+    run.log.iter().filter_map(|entry| entry.notice.code).collect()
+}
+
+/// Fails as it is told.
+struct Broken(fn() -> Undelivered);
+
+#[async_trait]
+impl Deliver for Broken {
+    async fn deliver(&self, _: &Report<'_>) -> Result<Receipt, Undelivered> {
+        Err((self.0)())
+    }
+}
+
+fn delivery(name: &str, to: impl Deliver + 'static) -> Delivery {
+    Delivery { name: name.into(), kind: "file".into(), format: Format::Csv, to: Box::new(to) }
+}
+
+#[tokio::test]
+async fn a_good_run_is_complete() {
+    let run = run(plan(vec![source("one", good(3)), source("two", good(0))]), &Silent).await;
+    assert_eq!((run.status, run.exit_status), (RunStatus::Complete, 0));
+    assert_eq!(csv(&run), "Company,Notes,one: Devices,two: Devices\r\nBirch Dental,,3,0\r\n");
+    assert!(codes(&run).contains(&Code::NoDelivery));
+}
+
+#[tokio::test]
+async fn failure_panic_and_delay_stay_with_their_source() {
+    let sources = vec![
+        source("a-good", good(3)),
+        source("b-fails", Puppet::Fails(ErrorKind::Auth)),
+        source("c-panics", Puppet::Panics),
+        source("d-hangs", Puppet::Hangs),
+    ];
+    let run = run(plan(sources), &Silent).await;
+    assert_eq!((run.status, run.exit_status), (RunStatus::Partial, 3));
+    let notes = "b-fails failed: auth-failed; c-panics failed: internal; d-hangs failed: timed-out";
+    assert!(csv(&run).contains(&format!("Birch Dental,{notes},3,,,\r\n")), "{}", csv(&run));
+    assert!(run.log.iter().all(|entry| !entry.notice.message.contains("planted")));
+}
+
+#[tokio::test]
+async fn nothing_counted_is_no_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut all_failed = plan(vec![source("one", Puppet::Fails(ErrorKind::Unavailable))]);
+    all_failed.deliveries.push(delivery("archive", FileDelivery { path: folder.path().join("report.csv") }));
+    let run = run(all_failed, &Silent).await;
+    assert_eq!((run.status, run.exit_status), (RunStatus::Failed, 1));
+    assert_eq!(run.deliveries[0].status, DeliveryStatus::Skipped);
+    assert!(!folder.path().join("report.csv").exists());
+}
+
+#[tokio::test]
+async fn deliveries_stand_alone_and_4_wins_over_3() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut partial = plan(vec![source("one", good(3)), source("two", Puppet::Fails(ErrorKind::Forbidden))]);
+    partial.deliveries = vec![
+        delivery("broken", Broken(|| Undelivered::Failed(Error::internal("the disk is full")))),
+        delivery("archive", FileDelivery { path: folder.path().join("{month}/{date}-{time}-{status}.csv") }),
+        delivery("lost", Broken(|| Undelivered::Unknown(Error::new(ErrorKind::TimedOut, "no answer")))),
+    ];
+    let run = run(partial, &Silent).await;
+    assert_eq!(run.exit_status, 4);
+    let statuses: Vec<DeliveryStatus> = run.deliveries.iter().map(|delivery| delivery.status).collect();
+    assert_eq!(statuses, [DeliveryStatus::Failed, DeliveryStatus::Delivered, DeliveryStatus::Unknown]);
+    assert!(codes(&run).contains(&Code::DeliveryFailed) && codes(&run).contains(&Code::DeliveryUnknown));
+    let text = std::fs::read_to_string(folder.path().join("2026-11/2026-11-01-060000-partial.csv")).unwrap();
+    assert_eq!(text, csv(&run));
+}
+
+#[tokio::test]
+async fn strict_holds_an_incomplete_report_back() {
+    let folder = tempfile::tempdir().unwrap();
+    for (two, status, held) in [(good(1), 0, false), (Puppet::Fails(ErrorKind::Auth), 3, true)] {
+        let path = folder.path().join(format!("{status}.csv"));
+        let mut strict = plan(vec![source("one", good(3)), source("two", two)]);
+        strict.strict = true;
+        strict.deliveries = vec![delivery("archive", FileDelivery { path: path.clone() })];
+        let run = run(strict, &Silent).await;
+        assert_eq!((run.exit_status, path.exists()), (status, !held));
+        let expected = if held { DeliveryStatus::Skipped } else { DeliveryStatus::Delivered };
+        assert_eq!(run.deliveries[0].status, expected);
+    }
+}
+
+#[tokio::test]
+async fn another_account_than_expected_is_not_counted() {
+    for (expected, status) in [("311", 0), ("Northgate IT", 0), ("Other MSP", 1)] {
+        let one = Source {
+            expect_account: Some(expected.to_owned()),
+            probe: Some(Arc::new(good(3))),
+            ..source("one", good(3))
+        };
+        let run = run(plan(vec![one]), &Silent).await;
+        assert_eq!(run.exit_status, status, "{expected}");
+        assert_eq!(codes(&run).contains(&Code::WrongAccount), status == 1);
+    }
+}
+
+#[tokio::test]
+async fn an_org_listed_twice_is_taken_once_or_refused() {
+    let org = |count: i64| ("1", "Birch Dental", Outcome::Number(count.into()));
+    let twice = |a, b| run_one(Puppet::Counts(vec![org(a), org(b)]));
+    assert!(csv(&twice(3, 3).await).contains("Birch Dental,,3\r\n"));
+    let contradiction = twice(3, 4).await;
+    assert_eq!(contradiction.exit_status, 1);
+    assert!(codes(&contradiction).contains(&Code::BadResponse));
+}
+
+async fn run_one(puppet: Puppet) -> Run {
+    run(plan(vec![source("one", puppet)]), &Silent).await
+}
+
+#[tokio::test]
+async fn the_run_is_kept_whole() {
+    let world = TestWorld::new();
+    let kept = Plan { world: Arc::new(world.clone()), ..plan(vec![source("one", good(3))]) };
+    let run = run(kept, &Silent).await;
+    let read = |name: &str| String::from_utf8(world.read_state(name).unwrap().unwrap()).unwrap();
+    assert_eq!(read(&format!("runs/{}/sheet.csv", run.id)), csv(&run));
+    let json: serde_json::Value = serde_json::from_str(&read(&format!("runs/{}/run.json", run.id))).unwrap();
+    assert_eq!(json["run"]["id"], run.id.as_str());
+    assert_eq!(json["log"]["status_code"], 0);
+}
