@@ -11,6 +11,9 @@ use tallysheet_testkit::TestWorld;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
+/// No test asks more often, so that what asks for ever comes to an end.
+const ENOUGH: usize = 100;
+
 /// A vendor under the path prefix `/api/v1`, with the world of its caller.
 pub(crate) struct Vendor {
     server: MockServer,
@@ -28,7 +31,12 @@ impl Vendor {
     /// Answers what a function says.
     pub(crate) async fn deciding(answer: impl Fn(&Request) -> ResponseTemplate + Send + Sync + 'static) -> Self {
         let server = MockServer::start().await;
-        Mock::given(any()).respond_with(answer).mount(&server).await;
+        let asked = AtomicUsize::new(0);
+        let respond = move |request: &Request| match asked.fetch_add(1, Ordering::SeqCst) {
+            0..ENOUGH => answer(request),
+            _ => ResponseTemplate::new(418),
+        };
+        Mock::given(any()).respond_with(respond).mount(&server).await;
         Self { server, world: TestWorld::new() }
     }
 
