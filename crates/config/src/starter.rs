@@ -48,14 +48,16 @@ fn add_integration(text: &mut String, entry: &Entry) {
     let meta = entry.meta;
     let schema = schema::integration(entry);
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let is_common = |key: &str| schema::keys_of::<Common>().iter().any(|common| common == key);
+    let common = schema::keys_of::<Common>();
 
     let _ =
         writeln!(text, "\n# {}. The credential needs {}.\n[integrations.{}]", meta.title, meta.permissions, meta.slug);
     for (key, schema) in properties(&schema).filter(|(key, _)| required.contains(&key.as_str())) {
         add_key(text, "", key, schema, &example(meta.slug, key, schema));
     }
-    for (key, schema) in properties(&schema).filter(|(key, _)| !required.contains(&key.as_str()) && !is_common(key)) {
+    for (key, schema) in
+        properties(&schema).filter(|(key, _)| !required.contains(&key.as_str()) && !common.contains(key))
+    {
         add_key(text, "# ", key, schema, &example(meta.slug, key, schema));
     }
     if let Some(url) = meta.default_url {
