@@ -1,6 +1,6 @@
 //! The companies file: one row a company, and in each integration's column what the vendor calls it.
 //!
-//! `header` says what each column is, `cell` what stands in one, `table` how text becomes cells that know where they stand.
+//! `header` says what each column is, `cell` what stands in one, `table` how text becomes cells that know their place.
 
 mod cell;
 mod header;
@@ -41,7 +41,8 @@ fn read_text(text: &str, known: &KnownColumns<'_>, problems: &mut Problems) -> V
 
 fn company(row: &Row, columns: &Columns, seen: &mut Seen, problems: &mut Problems) -> Option<Company> {
     for cell in row.cells.iter().skip(columns.width).filter(|cell| !cell.text.is_empty()) {
-        problems.add(cell, "this row is longer than the header; is there a separator too many, or a name without quotes?");
+        problems
+            .add(cell, "this row is longer than the header; is there a separator too many, or a name without quotes?");
     }
     for cell in columns.unnamed.iter().filter_map(|place| row.cells.get(*place)).filter(|cell| !cell.text.is_empty()) {
         problems.add(cell, "this column has no header; begin the header of a column of your own with `#`");
@@ -71,7 +72,8 @@ fn links(row: &Row, columns: &Columns, seen: &mut Seen, problems: &mut Problems)
         if let Link::Ids(ids) = &link {
             for id in ids {
                 if let Some(line) = seen.ids.insert((*place, id.clone()), row.line) {
-                    let where_else = if line == row.line { "twice in this cell".into() } else { format!("in line {line} too") };
+                    let where_else =
+                        if line == row.line { "twice in this cell".into() } else { format!("in line {line} too") };
                     problems.add(&cell, format!("the id `{id}` stands {where_else}; an org is one company, once"));
                 }
             }

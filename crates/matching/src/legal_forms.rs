@@ -1,5 +1,6 @@
 //! The legal forms that a name may carry, as people write them. A spelling without its dots, accents or capitals need
-//! not be listed. A form that is also a place or a direction (`SE`, `PA`, `CA`) is not: dropping it would make two customers one.
+//! not be listed. A form that is also a place or a direction (`SE`, `PA`, `CA`) is not: dropping it would make
+//! two customers one.
 
 /// Behind the name: `Acme Ltd`.
 pub(crate) const TRAILING: &[&str] = &[

@@ -8,7 +8,7 @@
 //! | [`place`](mod@place) | the orgs of one integration placed on the companies |
 //! | [`union`](mod@union) | the companies themselves, where no file names them |
 //!
-//! A match is unique in both directions or it is none: a count on the wrong company's bill is worse than an unmapped row.
+//! A match is unique in both directions or it is none: a count on the wrong bill is worse than an unmapped row.
 
 pub mod domains;
 pub mod index;

@@ -78,7 +78,7 @@ pub struct Placed {
     pub notices: Vec<Notice>,
 }
 
-/// Places the orgs of one integration. A filled cell of the companies file is complete: only the ids in it are matched there.
+/// Places the orgs of one integration. A filled cell of the companies file is complete: only its ids are matched there.
 pub fn place(integration: &str, orgs: &[Candidate<'_>], index: &Index<'_>, rules: &[Rule]) -> Placed {
     let mut placed = Placed { placements: vec![Placement::Unmapped; orgs.len()], notices: Vec::new() };
     for aside in [false, true] {

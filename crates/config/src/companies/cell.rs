@@ -32,7 +32,8 @@ pub(super) fn link(cell: &Cell, problems: &mut Problems) -> Option<Link> {
         (0, _) => Some(Link::Ids(ids)),
         (1, 1) => Some(Link::NotCustomer),
         _ => {
-            problems.add(cell, "`-` means that the company is no customer there, so it stands alone; delete it or the ids");
+            problems
+                .add(cell, "`-` means that the company is no customer there, so it stands alone; delete it or the ids");
             None
         }
     }
@@ -61,7 +62,7 @@ fn next_id(text: &str) -> Result<(&str, &str), &'static str> {
 }
 
 /// What comes behind a comment in parentheses and its `;`. The comment ends where its parentheses do and no more of it
-/// can follow. A name with an odd parenthesis, `(Acme :( Ltd)`, is understood as long as it is the last thing in the cell.
+/// can follow. A name with an odd parenthesis, `(Acme :( Ltd)`, is understood where it is the last thing in the cell.
 fn behind_comment(text: &str) -> Result<&str, &'static str> {
     let mut depth = 0_usize;
     for (place, sign) in text.char_indices() {

@@ -35,7 +35,8 @@ pub(super) fn columns(header: &Row, known: &KnownColumns<'_>, problems: &mut Pro
             continue;
         };
         if let Some(column) = first.insert(name, cell.column) {
-            problems.add(cell, format!("the column `{name}` stands twice, first as column {column}; delete one of them"));
+            problems
+                .add(cell, format!("the column `{name}` stands twice, first as column {column}; delete one of them"));
             continue;
         }
         match name {
@@ -47,7 +48,10 @@ pub(super) fn columns(header: &Row, known: &KnownColumns<'_>, problems: &mut Pro
     columns.carried = carried(header, known, problems);
     match company {
         Some(place) => columns.company = place,
-        None => problems.add(&header.cell(0), "the column `company` is missing; the first line names the columns: `company,domains,…`"),
+        None => problems.add(
+            &header.cell(0),
+            "the column `company` is missing; the first line names the columns: `company,domains,…`",
+        ),
     }
     company.map(|_| columns)
 }
@@ -90,7 +94,8 @@ fn carried(header: &Row, known: &KnownColumns<'_>, problems: &mut Problems) -> V
             None => problems.add(&header.cell(0), not_there(wanted, &own)),
         }
         for (_, cell, name) in found {
-            problems.add(cell, format!("the column `#{name}` stands twice, and [run] carry names it; rename one of them"));
+            problems
+                .add(cell, format!("the column `#{name}` stands twice, and [run] carry names it; rename one of them"));
         }
     }
     places

@@ -37,7 +37,8 @@ pub(super) struct Cell {
 pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Table> {
     let separator = separator(text);
     if let Some(cell) = unclosed_quote(text, separator) {
-        problems.add(&cell, "a quote is opened here and never closed; close it, or double a quote that belongs to a name");
+        problems
+            .add(&cell, "a quote is opened here and never closed; close it, or double a quote that belongs to a name");
         return None;
     }
     let mut reader =
@@ -83,7 +84,7 @@ impl Lines<'_> {
         let begin = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len()).max(self.offset);
         let rest = &self.text.as_bytes()[begin..];
         let begin = begin + rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        self.line += self.text.as_bytes()[self.offset..begin].iter().filter(|byte| **byte == b'\n').count();
+        self.line += self.text.get(self.offset..begin).unwrap_or_default().matches('\n').count();
         self.offset = begin;
         self.line
     }
