@@ -1,0 +1,95 @@
+//! The formats that a report can have.
+
+use crate::{json, sheet};
+use std::path::Path;
+use std::str::FromStr;
+use tallysheet_core::run::Run;
+use tallysheet_core::{Error, Result};
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// The sheet as comma-separated values.
+    Csv,
+    /// Comma-separated values with one line a cell.
+    Long,
+    /// The whole run as one object.
+    Json,
+}
+
+impl Format {
+    /// Every format there is.
+    pub const ALL: &'static [Self] = &[Self::Csv, Self::Long, Self::Json];
+
+    /// The word in `format = "…"`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Long => "long",
+            Self::Json => "json",
+        }
+    }
+
+    /// How the name of such a file ends, without the dot.
+    pub const fn ending(self) -> &'static str {
+        match self {
+            Self::Csv | Self::Long => "csv",
+            Self::Json => "json",
+        }
+    }
+
+    /// Its media type.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv | Self::Long => "text/csv; charset=utf-8",
+            Self::Json => "application/json",
+        }
+    }
+
+    /// The format that a file's ending asks for.
+    pub fn of_path(path: &Path) -> Option<Self> {
+        let ending = path.extension()?.to_str()?;
+        Self::ALL.iter().copied().find(|format| format.ending().eq_ignore_ascii_case(ending))
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        Self::ALL.iter().copied().find(|format| format.as_str() == word).ok_or_else(|| {
+            let known: Vec<&str> = Self::ALL.iter().map(|format| format.as_str()).collect();
+            Error::config(format!("there is no format `{word}`; there are {}", known.join(", ")))
+        })
+    }
+}
+
+/// A run as bytes.
+pub fn render(run: &Run, format: Format) -> Result<Vec<u8>> {
+    match format {
+        Format::Csv => sheet::csv(&run.sheet),
+        Format::Long => sheet::long(&run.sheet),
+        Format::Json => json::json(run).map(String::into_bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_format_is_answered_with_the_right_ones() {
+        assert_eq!("long".parse::<Format>().unwrap(), Format::Long);
+        let error = "pdf".parse::<Format>().unwrap_err().to_string();
+        assert_eq!(error, "there is no format `pdf`; there are csv, long, json");
+    }
+
+    #[test]
+    fn the_ending_of_a_path_tells_its_format() {
+        let of = |path: &str| Format::of_path(Path::new(path));
+        assert_eq!(of("out/counts.CSV"), Some(Format::Csv));
+        assert_eq!(of("counts.2026.json"), Some(Format::Json));
+        assert_eq!(of("counts.txt"), None);
+        assert_eq!(of("csv"), None);
+    }
+}
