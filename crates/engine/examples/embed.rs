@@ -7,7 +7,9 @@
 
 use std::sync::Arc;
 use tallysheet_core::merge::Options;
-use tallysheet_core::{Counts, CountSource, Decimal, Metric, MetricDef, OrgCounts, Outcome, Result, VendorOrg, async_trait};
+use tallysheet_core::{
+    CountSource, Counts, Decimal, Metric, MetricDef, OrgCounts, Outcome, Result, VendorOrg, async_trait,
+};
 use tallysheet_engine::{Companies, Plan, Silent, Source, run};
 use tallysheet_host::System;
 
@@ -23,7 +25,8 @@ impl CountSource for Alarms {
     }
 
     async fn counts(&self) -> Result<Counts> {
-        let doors = |org, doors: i64| OrgCounts::new(org, vec![(Metric::Fixed(&DOORS), Outcome::Number(Decimal::from(doors)))]);
+        let doors =
+            |org, doors: i64| OrgCounts::new(org, vec![(Metric::Fixed(&DOORS), Outcome::Number(Decimal::from(doors)))]);
         let orgs = self.orgs().await?.into_iter().zip([4, 11]).map(|(org, count)| doors(org, count)).collect();
         Ok(Counts { orgs, ..Counts::default() })
     }

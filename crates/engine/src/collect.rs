@@ -39,11 +39,7 @@ pub(crate) struct Collected {
     pub(crate) took: Duration,
 }
 
-pub(crate) async fn collect(
-    sources: Vec<Source>,
-    world: &Arc<dyn World>,
-    progress: &dyn Progress,
-) -> Vec<Collected> {
+pub(crate) async fn collect(sources: Vec<Source>, world: &Arc<dyn World>, progress: &dyn Progress) -> Vec<Collected> {
     join_all(sources.into_iter().map(|source| async move {
         progress.event(Event::Started(&source.name));
         let started = world.monotonic();

@@ -132,7 +132,8 @@ fn status(sheet: &Sheet, answered: bool, complete: bool) -> RunStatus {
 
 /// The exit status of the contract.
 fn exit_status(status: RunStatus, held_back: bool, deliveries: &[DeliveryOutcome]) -> u8 {
-    let undelivered = |outcome: &DeliveryOutcome| matches!(outcome.status, DeliveryStatus::Failed | DeliveryStatus::Unknown);
+    let undelivered =
+        |outcome: &DeliveryOutcome| matches!(outcome.status, DeliveryStatus::Failed | DeliveryStatus::Unknown);
     match status {
         RunStatus::Failed => 1,
         _ if deliveries.iter().any(undelivered) => 4,

@@ -5,10 +5,12 @@ use std::time::Duration;
 use tallysheet_core::merge::Options;
 use tallysheet_core::run::{DeliveryStatus, Run, RunStatus};
 use tallysheet_core::{
-    Code, CountSource, Counts, Error, ErrorKind, Identity, Metric, MetricDef, OrgCounts, Outcome, Probe, Result, VendorOrg,
-    World, async_trait,
+    Code, CountSource, Counts, Error, ErrorKind, Identity, Metric, MetricDef, OrgCounts, Outcome, Probe, Result,
+    VendorOrg, World, async_trait,
 };
-use tallysheet_engine::{Companies, Deliver, Delivery, FileDelivery, Plan, Receipt, Report, Silent, Source, Undelivered, run};
+use tallysheet_engine::{
+    Companies, Deliver, Delivery, FileDelivery, Plan, Receipt, Report, Silent, Source, Undelivered, run,
+};
 use tallysheet_report::Format;
 use tallysheet_testkit::TestWorld;
 

@@ -1,0 +1,75 @@
+//! The whole job against the simulated MSP: config, companies file, real connectors, real HTTP, and every cell of the
+//! sheet as the vendors' books have it.
+
+use std::path::Path;
+use std::sync::Arc;
+use tallysheet_config::Config;
+use tallysheet_core::run::{Run, RunStatus};
+use tallysheet_core::{Code, Level};
+use tallysheet_engine::{Selection, Silent, assemble, run};
+use tallysheet_host::{Environment, System};
+use tallysheet_sim::{Options, Simulation};
+
+async fn run_in(folder: &Path, simulation: &Simulation) -> Run {
+    let path = folder.join("tallysheet.toml");
+    std::fs::write(&path, simulation.config_toml()).unwrap();
+    std::fs::write(folder.join("companies.csv"), simulation.companies_csv().unwrap()).unwrap();
+    let registry = tallysheet_connectors::registry();
+    let config = Config::load(&path, &Environment::default(), &registry).unwrap();
+    let world = Arc::new(System::new(folder.join("state")));
+    let selection = Selection { only: None, deliver: true };
+    let plan = assemble(config, &registry, world, &selection).unwrap().plan().unwrap();
+    run(plan, &Silent).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_cell_is_as_the_books_have_it() {
+    for (companies, seed) in [(25, 1), (60, 2), (140, 3)] {
+        let simulation = Simulation::start(Options { companies, seed, ..Options::default() }).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let run = run_in(folder.path(), &simulation).await;
+        let expected = simulation.expected();
+
+        let titles: Vec<&String> = run.sheet.columns.iter().map(|column| &column.title).collect();
+        assert_eq!(titles, expected.columns.iter().collect::<Vec<_>>());
+        let names: Vec<(&String, bool)> = run.sheet.rows.iter().map(|row| (&row.company, row.unmapped)).collect();
+        assert_eq!(names, expected.rows.iter().map(|row| (&row.company, row.unmapped)).collect::<Vec<_>>());
+        for (row, truth) in run.sheet.rows.iter().zip(&expected.rows) {
+            for ((cell, truth), title) in row.cells.iter().zip(&truth.cells).zip(&titles) {
+                assert!(truth.is_told_by(cell), "{}, {title}: {cell:?}, in the books {truth:?}", row.company);
+            }
+        }
+        assert_eq!((run.status, run.exit_status), (RunStatus::Partial, 3));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_told_with_its_code() {
+    let simulation = Simulation::start(Options::default()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_in(folder.path(), &simulation).await;
+    let told = |code, level, integration: &str| {
+        run.log.iter().any(|entry| {
+            let notice = &entry.notice;
+            (notice.code, notice.level, notice.integration.as_deref()) == (Some(code), level, Some(integration))
+        })
+    };
+    assert!(told(Code::AuthFailed, Level::Error, "datto-west"));
+    assert!(told(Code::ConsentMissing, Level::Warning, "microsoft-graph"));
+    assert!(told(Code::UnknownOrg, Level::Warning, "huntress"));
+    assert!(told(Code::UnmappedOrg, Level::Warning, "pax8"));
+    assert!(told(Code::MissingValue, Level::Warning, "pax8"));
+    assert!(told(Code::LeftOut, Level::Warning, "datto-rmm"));
+    assert!(told(Code::MatchedByPsaId, Level::Info, "datto-rmm"));
+    assert!(told(Code::MatchedByDomain, Level::Info, "pax8"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runs_give_the_same_sheet() {
+    let simulation = Simulation::start(Options::default()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (run_in(folder.path(), &simulation).await, run_in(folder.path(), &simulation).await);
+    let text = |run: &Run| tallysheet_report::render(run, tallysheet_report::Format::Csv).unwrap();
+    assert_eq!(text(&one), text(&two));
+    assert_ne!(one.id, two.id);
+}
