@@ -4,7 +4,7 @@
 //! here: limits, retries, timeouts, the token cache, strict decoding, classes of errors, redaction. It is the only
 //! crate that names reqwest.
 //!
-//! ```ignore
+//! ```text
 //! let api = Api::builder(cx, META.default_url).auth(Basic::new(key, secret)).per_minute(60).build()?;
 //! let mut pages = api.pages(Call::get("/organizations").query("limit", 500), |page: &Page, _| {
 //!     Next::cursor("page_token", page.next_page_token.as_deref())

@@ -1,8 +1,10 @@
 //! A connector's test as data: what the vendor answers, and what must come out.
 //!
 //! Placeholders in settings, headers and answers: `{{url}}` is the fixture server's address with a path prefix (the
-//! integration's `url`), `{{token}}` the token issued last. Every secret in the settings and every token begins with
-//! `planted-`: the suite looks for that word in everything that is said.
+//! integration's `url`), `{{token}}` the token issued last, `{{n}}` how many were issued. Every secret in the settings
+//! and every token begins with `planted-`: the suite looks for that word in everything that is said.
+//!
+//! A header of an exchange replaces the case's own of that name. Exchanges that are equal are answered one after another.
 
 use serde_json::Value;
 use std::path::Path;
