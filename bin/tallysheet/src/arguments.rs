@@ -24,7 +24,7 @@ const EXIT_STATUSES: &str = "Exit status:
 /// What every command takes.
 #[derive(Args)]
 pub(crate) struct Global {
-    /// The config [default: TALLYSHEET_CONFIG, then tallysheet.toml here, then in the user's config folder]
+    /// The config [default: `TALLYSHEET_CONFIG`, then tallysheet.toml here, then in the user's config folder]
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) config: Option<PathBuf>,
     /// Say only what failed

@@ -46,7 +46,9 @@ fn story(simulation: &Simulation, run: &Run, arguments: &DemoArguments) -> Strin
     for delivery in &run.deliveries {
         match (&delivery.reference, &delivery.error) {
             (Some(path), _) => writeln!(text, "The sheet is in {path}."),
-            (None, error) => writeln!(text, "The sheet could not be written: {}", error.as_deref().unwrap_or("skipped")),
+            (None, error) => {
+                writeln!(text, "The sheet could not be written: {}", error.as_deref().unwrap_or("skipped"))
+            }
         }
         .unwrap_or_default();
     }

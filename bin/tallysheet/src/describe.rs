@@ -23,7 +23,10 @@ pub(crate) fn init(global: &Global, integrations: &[String], path: Option<&Path>
     if global.json {
         output::print_json(&json!({ "path": path.display().to_string() }))?;
     } else if !global.quiet {
-        output::print(&format!("{} is written. Next: set the secrets it names, then `tallysheet check`.\n", path.display()))?;
+        output::print(&format!(
+            "{} is written. Next: set the secrets it names, then `tallysheet check`.\n",
+            path.display()
+        ))?;
     }
     Ok(0)
 }
@@ -85,7 +88,11 @@ fn page(entry: &Entry) -> String {
     text.push_str("\nKeys, besides those of every integration:\n");
     for (key, property) in schema["properties"].as_object().into_iter().flatten() {
         let need = if required.contains(&key.as_str()) { "required" } else { "optional" };
-        let _ = writeln!(text, "  {key} ({need}): {}", property["description"].as_str().unwrap_or_default().replace('\n', " "));
+        let _ = writeln!(
+            text,
+            "  {key} ({need}): {}",
+            property["description"].as_str().unwrap_or_default().replace('\n', " ")
+        );
     }
     text
 }

@@ -27,7 +27,11 @@ pub(crate) fn make(root: &Path, slug: &str, title: &str) -> Result<String, Strin
     let krate = slug.replace('-', "_");
     let name: String = slug.split('-').map(capitalised).collect();
     for (file, template) in FILES {
-        let text = template.replace("{slug}", slug).replace("{title}", title).replace("{crate}", &krate).replace("{Name}", &name);
+        let text = template
+            .replace("{slug}", slug)
+            .replace("{title}", title)
+            .replace("{crate}", &krate)
+            .replace("{Name}", &name);
         write(&folder.join(file), &text)?;
     }
     write(&root.join("fixtures").join(slug).join("page-1.json"), "{}\n")?;
@@ -56,7 +60,8 @@ fn bundle_row(bundle: &str, slug: &str) -> Result<String, String> {
 /// The bundle's manifest with the feature and the dependency of this slug.
 fn feature_lines(manifest: &str, slug: &str) -> Result<String, String> {
     let package = format!("tallysheet-connector-{slug}");
-    let (before, after) = manifest.split_once("\n[dependencies]\n").ok_or("connectors/Cargo.toml has no [dependencies]")?;
+    let (before, after) =
+        manifest.split_once("\n[dependencies]\n").ok_or("connectors/Cargo.toml has no [dependencies]")?;
     let before = before.trim_end().replacen("\nall = [", &format!("\nall = [\"{slug}\", "), 1);
     Ok(format!(
         "{before}\n{slug} = [\"dep:{package}\"]\n\n[dependencies]\n{package} = {{ path = \"{slug}\", optional = true }}\n{after}"
@@ -64,12 +69,16 @@ fn feature_lines(manifest: &str, slug: &str) -> Result<String, String> {
 }
 
 fn read(root: &Path, file: &str) -> Result<String, String> {
-    fs::read_to_string(root.join(file)).map(|text| text.replace("\r\n", "\n")).map_err(|error| format!("{file}: {error}"))
+    fs::read_to_string(root.join(file))
+        .map(|text| text.replace("\r\n", "\n"))
+        .map_err(|error| format!("{file}: {error}"))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {
     let folder = path.parent().ok_or("a file without a folder")?;
-    fs::create_dir_all(folder).and_then(|()| fs::write(path, text)).map_err(|error| format!("{}: {error}", path.display()))
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(path, text))
+        .map_err(|error| format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -30,13 +30,18 @@ pub(crate) fn check(root: &Path) -> Result<String, String> {
     let metadata: Value = serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo metadata: {error}"))?;
     let packages = metadata["packages"].as_array().ok_or("cargo metadata names no packages")?;
     let problems: Vec<String> = packages.iter().flat_map(problems).collect();
-    if problems.is_empty() { Ok(format!("{} packages, every arrow goes down", packages.len())) } else { Err(problems.join("\n")) }
+    if problems.is_empty() {
+        Ok(format!("{} packages, every arrow goes down", packages.len()))
+    } else {
+        Err(problems.join("\n"))
+    }
 }
 
 fn problems(package: &Value) -> Vec<String> {
     let name = package["name"].as_str().unwrap_or_default();
     let is_connector = name.starts_with("tallysheet-connector-");
-    let allowed = if is_connector { Some(CONNECTOR) } else { ROOMS.iter().find(|(room, _)| *room == name).map(|(_, to)| *to) };
+    let allowed =
+        if is_connector { Some(CONNECTOR) } else { ROOMS.iter().find(|(room, _)| *room == name).map(|(_, to)| *to) };
     let dependencies = package["dependencies"].as_array().into_iter().flatten();
     dependencies
         .filter(|dependency| dependency["kind"].as_str() != Some("dev"))
@@ -67,9 +72,7 @@ mod tests {
 
     #[test]
     fn an_arrow_up_is_told() {
-        let package = |name: &str, dependency: &str, kind: Value| {
-            json!({ "name": name, "dependencies": [{ "name": dependency, "kind": kind }] })
-        };
+        let package = |name: &str, dependency: &str, kind: Value| json!({ "name": name, "dependencies": [{ "name": dependency, "kind": kind }] });
         for (name, dependency) in [
             ("tallysheet-core", "tallysheet-http"),
             ("tallysheet-connector-acme", "tallysheet-connector-other"),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
-use tallysheet_core::wire::{Id, Number, present};
+use tallysheet_core::wire::{Field, Id, Number};
 use tallysheet_core::{
     Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Error, ErrorKind, Hint, Identity, Meta,
     MetricDef, OrgCounts, Probe, Result, Secret, VendorOrg, async_trait, register_connector,
@@ -92,7 +92,7 @@ impl Organization {
         let org = tenant.into_iter().map(Hint::EntraTenant).fold(org, VendorOrg::hint);
         let numbers = [
             (&AGENTS, self.agents_count),
-            (&IDENTITIES, self.billable_identity_count.unwrap_or(self.microsoft_365_users_count)),
+            (&IDENTITIES, self.billable_identity_count.or_if_absent(self.microsoft_365_users_count)),
             (&LEARNERS, self.sat_learner_count),
             (&SOURCES, self.logs_sources_count),
         ];
@@ -131,8 +131,8 @@ struct Organization {
     id: Id,
     name: String,
     agents_count: Option<Number>,
-    #[serde(default, deserialize_with = "present")]
-    billable_identity_count: Option<Option<Number>>,
+    #[serde(default)]
+    billable_identity_count: Field<Number>,
     microsoft_365_users_count: Option<Number>,
     sat_learner_count: Option<Number>,
     logs_sources_count: Option<Number>,

@@ -55,7 +55,7 @@ async fn conforms() {
 }
 
 /// One small page after another, told apart by `tell`: what the pagination says.
-fn small_pages(second: Exchange, tell: [Value; 2]) -> Case {
+fn small_pages(second: Exchange, tell: &[Value; 2]) -> Case {
     let page = |id: u64, agents: u64, pagination: &Value| {
         json!({ "organizations": [{ "id": id, "name": format!("Org {id}"), "agents_count": agents,
             "billable_identity_count": 1, "sat_learner_count": 2, "logs_sources_count": 3 }], "pagination": pagination })
@@ -76,14 +76,14 @@ fn small_pages(second: Exchange, tell: [Value; 2]) -> Case {
 async fn the_older_page_numbers_are_followed() {
     let second = Exchange::get("/organizations").query("limit", "500").query("page", "2");
     let tell = [1, 2].map(|page| json!({ "current_page": page, "total_pages": 2, "total_count": 2, "limit": 1 }));
-    conformance(small_pages(second, tell)).await;
+    conformance(small_pages(second, &tell)).await;
 }
 
 #[tokio::test]
 async fn a_link_is_followed_where_there_is_no_token() {
     let second = Exchange::get("/organizations").query("limit", "500").query("page_token", "Mg");
     let link = json!({ "next_page_url": "{{url}}/organizations?page_token=Mg&limit=500" });
-    conformance(small_pages(second, [link, json!({ "next_page_token": "", "next_page_url": null })])).await;
+    conformance(small_pages(second, &[link, json!({ "next_page_token": "", "next_page_url": null })])).await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
+#[allow(clippy::type_complexity, reason = "a list of traits, used as no type")]
 const _: Option<(
     &dyn Probe,
     &dyn CountSource,

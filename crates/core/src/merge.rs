@@ -2,12 +2,13 @@
 
 use crate::code::Code;
 use crate::counts::{Counted, Counts, Failure, OrgCounts, Outcome, Standing};
-use crate::model::{Company, Figure, Link, Metric, MetricDef, MetricKind, VendorOrg};
+use crate::model::{Company, Figure, Link, Metric, MetricDef, MetricKind, Product, VendorOrg};
 use crate::run::{Level, Notice, Phase};
 use crate::sheet::{Blank, Cell, Column, ColumnKind, EXCLUDED, Row, Sheet, Totals, Value};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 
 /// One integration's part in the merge.
 #[derive(Debug, Clone)]
@@ -174,7 +175,7 @@ fn merge_source<'a>(companies: &[KeyedCompany], source: &'a Source, log: &mut Lo
     orgs.sort_by(|(a, _), (b, _)| (&a.org.name, &a.org.id).cmp(&(&b.org.name, &b.org.id)));
 
     for (org, placement) in orgs {
-        leave_out(source, org, &index, &mut totals);
+        leave_out(org, &index, &mut totals);
         let name = display_name(&org.org);
         if let Standing::NotCustomer(reason) = org.standing {
             told_apart(source, org, reason, &index, &mut totals, log);
@@ -264,32 +265,46 @@ fn columns(source: &Source) -> (Vec<Column>, HashMap<String, usize>) {
         .iter()
         .filter_map(|def| if let MetricKind::Product(figure) = def.kind { Some((figure, def.unit)) } else { None })
         .collect();
-    // Sorted by product name, then figure; the label last, so that the order is total.
-    let mut products: BTreeMap<(String, Figure, String), String> = BTreeMap::new();
     let mut failed = source.answer.is_err();
-    for org in source.answer.iter().flat_map(|counts| &counts.orgs) {
-        failed |= org.failure().is_some();
-        let Counted::Each(values) = &org.counted else { continue };
+    let mut named: BTreeSet<(&Product, Figure)> = BTreeSet::new();
+    let orgs = source.answer.iter().flat_map(|counts| &counts.orgs).zip(&source.placements);
+    for (org, placement) in orgs {
         if org.standing != Standing::Customer || source.exclude.contains(&org.org.id) {
             continue;
         }
-        for (metric, _) in values {
-            let Metric::Product(product, figure) = metric else { continue };
-            let Some((_, unit)) = figures.iter().find(|(wanted, _)| wanted == figure) else { continue };
-            let base = product.label(Figure::Quantity).to_lowercase();
-            let unit = product.unit.as_deref().unwrap_or(unit).to_owned();
-            products.entry((base, *figure, product.label(*figure))).or_insert(unit);
+        failed |= org.failure().is_some() && !matches!(placement, Placement::Declined(_));
+        let Counted::Each(values) = &org.counted else { continue };
+        named.extend(values.iter().filter_map(|(metric, _)| match metric {
+            Metric::Product(product, figure) => Some((product, *figure)),
+            Metric::Fixed(_) => None,
+        }));
+    }
+    // One column a label: two ids may have one name, and a product may be named like the figure of another. Of several
+    // places in the order the first is taken, whatever order they come in.
+    let mut products: BTreeMap<String, (String, Figure, String)> = BTreeMap::new();
+    for (product, figure) in named {
+        let Some((_, unit)) = figures.iter().find(|(wanted, _)| *wanted == figure) else { continue };
+        let base = product.label(Figure::Quantity).to_lowercase();
+        let place = (base, figure, product.unit.as_deref().unwrap_or(unit).to_owned());
+        products
+            .entry(product.label(figure))
+            .and_modify(|known| {
+                if place < *known {
+                    known.clone_from(&place);
+                }
+            })
+            .or_insert(place);
+    }
+    for kept in source.kept.iter().filter(|_| failed) {
+        let (base, figure) = split_figure(&kept.label);
+        if figures.iter().any(|(wanted, _)| *wanted == figure) {
+            products.entry(kept.label.clone()).or_insert_with(|| (base.to_lowercase(), figure, kept.unit.clone()));
         }
     }
-    if failed {
-        for kept in &source.kept {
-            let (base, figure) = split_figure(&kept.label);
-            if figures.iter().any(|(wanted, _)| *wanted == figure) {
-                products.entry((base.to_lowercase(), figure, kept.label.clone())).or_insert_with(|| kept.unit.clone());
-            }
-        }
-    }
-    columns.extend(products.into_iter().map(|((_, _, label), unit)| column(&label, ColumnKind::Number, &unit)));
+    let mut products: Vec<_> =
+        products.into_iter().map(|(label, (base, figure, unit))| (base, figure, label, unit)).collect();
+    products.sort();
+    columns.extend(products.into_iter().map(|(_, _, label, unit)| column(&label, ColumnKind::Number, &unit)));
     let index = columns.iter().enumerate().map(|(place, column)| (column.metric.clone(), place)).collect();
     (columns, index)
 }
@@ -458,11 +473,10 @@ fn org_failures(
 }
 
 /// Adds what an org's rules left out to the totals.
-fn leave_out(source: &Source, org: &OrgCounts, index: &HashMap<String, usize>, totals: &mut [Totals]) {
-    debug_assert!(!source.name.is_empty());
+fn leave_out(org: &OrgCounts, index: &HashMap<String, usize>, totals: &mut [Totals]) {
     for left_out in &org.left_out {
         if let Some(place) = index.get(&left_out.metric.label()) {
-            totals[*place].left_out += left_out.quantity;
+            add(&mut totals[*place].left_out, left_out.quantity);
         }
     }
 }
@@ -480,7 +494,7 @@ fn told_apart(
     if let Counted::Each(values) = &org.counted {
         for (metric, outcome) in values {
             let (Outcome::Number(number), Some(place)) = (outcome, index.get(&metric.label())) else { continue };
-            totals[*place].left_out += number;
+            add(&mut totals[*place].left_out, *number);
             if !number.is_zero() {
                 held.push(format!("{metric} {}", number.normalize()));
             }
@@ -491,15 +505,19 @@ fn told_apart(
     let code = if excluded { Code::Excluded } else { Code::LeftOut };
     // What nobody pays for is worth a warning; what the config leaves out on purpose is not.
     let level = if held.is_empty() || excluded { Level::Info } else { Level::Warning };
-    let held = if held.is_empty() { "nothing".to_owned() } else { held.join(", ") };
-    log.say(level, source, code, Some(&name), format!("{name} gets no row ({reason}); it holds {held}"));
+    let held = match org.failure() {
+        Some(failure) => format!("it could not be counted: {}", failure.message),
+        None if held.is_empty() => "it holds nothing".to_owned(),
+        None => format!("it holds {}", held.join(", ")),
+    };
+    log.say(level, source, code, Some(&name), format!("{name} gets no row ({reason}); {held}"));
 }
 
 /// One line a reason: what the rules left out, over all orgs.
 fn tell_left_out(source: &Source, counts: &Counts, log: &mut Log) {
     let mut sums: BTreeMap<(&str, String), Decimal> = BTreeMap::new();
     for left_out in counts.orgs.iter().flat_map(|org| &org.left_out) {
-        *sums.entry((left_out.reason, left_out.metric.label())).or_default() += left_out.quantity;
+        add(sums.entry((left_out.reason, left_out.metric.label())).or_default(), left_out.quantity);
     }
     let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for ((reason, label), quantity) in sums {
@@ -508,11 +526,17 @@ fn tell_left_out(source: &Source, counts: &Counts, log: &mut Log) {
     for (reason, quantities) in reasons {
         log.say(Level::Info, source, Code::LeftOut, None, format!("left out ({reason}): {}", quantities.join(", ")));
     }
-    for org in &counts.orgs {
-        if let Counted::Whole(Outcome::LeftOut(reason)) = org.counted {
-            let name = display_name(&org.org);
-            log.say(Level::Info, source, Code::LeftOut, Some(&name), format!("{name} is left out: {reason}"));
-        }
+    let mut whole: Vec<(String, &str)> = counts
+        .orgs
+        .iter()
+        .filter_map(|org| match org.counted {
+            Counted::Whole(Outcome::LeftOut(reason)) => Some((display_name(&org.org), reason)),
+            _ => None,
+        })
+        .collect();
+    whole.sort();
+    for (name, reason) in whole {
+        log.say(Level::Info, source, Code::LeftOut, Some(&name), format!("{name} is left out: {reason}"));
     }
 }
 
@@ -533,7 +557,7 @@ fn control_totals(
         let Some(place) = index.get(&metric.label()) else { continue };
         let total = &mut totals[*place];
         total.vendor = Some(*vendor);
-        let ours = total.counted + total.unmapped + total.left_out;
+        let ours = total.counted.saturating_add(total.unmapped).saturating_add(total.left_out);
         let message = format!(
             "{}: the vendor states {}; rows {} + unmapped {} + left out {} = {}",
             columns[*place].title,
@@ -551,10 +575,15 @@ fn control_totals(
     }
 }
 
+/// A total beyond what a decimal holds stays at the most it holds: the totals only tell, and nothing may panic.
+fn add(total: &mut Decimal, number: Decimal) {
+    *total = total.saturating_add(number);
+}
+
 fn add_numbers(totals: &mut [Totals], cells: &[Cell], part: impl Fn(&mut Totals) -> &mut Decimal) {
     for (total, cell) in totals.iter_mut().zip(cells) {
         if let Some(number) = cell.number() {
-            *part(total) += number;
+            add(part(total), number);
         }
     }
 }
@@ -569,7 +598,7 @@ fn note_failures(row: &mut Row, title: &str, cells: &[Cell]) {
         if !row.notes.is_empty() {
             row.notes.push_str("; ");
         }
-        row.notes.push_str(&format!("{title} failed: {code}"));
+        let _ = write!(row.notes, "{title} failed: {code}");
     }
 }
 

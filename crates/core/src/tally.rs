@@ -247,7 +247,7 @@ impl Subscriptions {
         Self::default()
     }
 
-    /// Adds a listed org.
+    /// Adds a listed org. Call it for every org before its subscriptions.
     pub fn org(&mut self, org: VendorOrg) {
         self.entry(org);
     }
@@ -270,11 +270,7 @@ impl Subscriptions {
         }
         match billing {
             Billing::Counted(figure) => self.figures(org_id, product, &[(figure, quantity)]),
-            Billing::LeftOut(reason) => {
-                let quantity = quantity.unwrap_or_default();
-                let key = (self.canonical(product), reason);
-                *self.entry(unlisted(org_id)).left_out.entry(key).or_default() += quantity;
-            }
+            Billing::LeftOut(reason) => self.leave_out(org_id, product, reason, quantity.unwrap_or_default()),
         }
     }
 
@@ -296,7 +292,8 @@ impl Subscriptions {
     /// Tells of something that is left out of a product without being a record of its own.
     pub fn leave_out(&mut self, org_id: &str, product: Product, reason: &'static str, quantity: Decimal) {
         let key = (self.canonical(product), reason);
-        *self.entry(unlisted(org_id)).left_out.entry(key).or_default() += quantity;
+        let sum = self.entry(unlisted(org_id)).left_out.entry(key).or_default();
+        *sum = sum.saturating_add(quantity);
     }
 
     /// How many different subscriptions were added.

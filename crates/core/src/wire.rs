@@ -6,10 +6,34 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 use std::fmt;
 use std::str::FromStr;
 
-/// Tells a field that is null (`Some(None)`) from one that is absent (`None`), with `#[serde(default,
-/// deserialize_with = "present")]`: where an older field may stand in for an absent one, but not for a null.
-pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::<T>::deserialize(deserializer).map(Some)
+/// A field that may be absent, null or sent, told apart: an older field may stand in for an absent one, not for a null.
+/// Needs `#[serde(default)]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Field<T> {
+    /// The vendor does not know the field.
+    #[default]
+    Absent,
+    /// The vendor sent null.
+    Null,
+    /// The vendor sent this.
+    Sent(T),
+}
+
+impl<T> Field<T> {
+    /// The value; `older` only where the field is absent.
+    pub fn or_if_absent(self, older: Option<T>) -> Option<T> {
+        match self {
+            Self::Absent => older,
+            Self::Null => None,
+            Self::Sent(value) => Some(value),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::Sent))
+    }
 }
 
 /// An id: text, whatever the vendor sends. Trimmed.

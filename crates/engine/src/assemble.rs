@@ -120,7 +120,7 @@ fn selected<'a>(config: &'a Config, selection: &Selection) -> Result<Vec<&'a Int
     for name in selection.only.iter().flatten() {
         if !names.contains(&name.as_str()) {
             let hint = nearest(name, names.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
-            let (hint, all) = (hint.unwrap_or_default(), names.join(", "));
+            let (hint, all) = (hint.unwrap_or_else(|| ".".to_owned()), names.join(", "));
             return Err(Error::config(format!("there is no integration `{name}`{hint} The config has {all}")));
         }
     }
@@ -188,7 +188,7 @@ fn delivery(configured: &tallysheet_config::Delivery) -> Result<Delivery> {
         let (name, kind) = (&configured.name, configured.kind());
         return Err(Error::config(format!("[deliver.{name}]: this version has no deliveries of kind `{kind}`")));
     };
-    let named = configured.format.map(|format| format.as_str());
+    let named = configured.format.map(tallysheet_config::Format::as_str);
     let format = match named {
         None => Format::of_path(&file.path).unwrap_or(Format::Csv),
         Some(word) => word.parse().map_err(|error: Error| error.context(format!("[deliver.{}]", configured.name)))?,

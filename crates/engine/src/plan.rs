@@ -61,7 +61,7 @@ impl Source {
             order: 0,
             metrics,
             exclude: Vec::new(),
-            timeout: Duration::from_secs(30 * 60),
+            timeout: Duration::from_mins(30),
             expect_account: None,
             probe: None,
             counts,

@@ -6,9 +6,10 @@ use crate::keep::{is_fixed, keep, kept_columns};
 use crate::log::Log;
 use crate::place::place;
 use crate::plan::{Plan, Source};
+use std::collections::{BTreeMap, BTreeSet};
 use tallysheet_core::merge::{Merged, merge};
 use tallysheet_core::run::{DeliveryOutcome, DeliveryStatus, Run, RunStatus};
-use tallysheet_core::sheet::{Cell, Sheet};
+use tallysheet_core::sheet::{Cell, Column, Sheet};
 use tallysheet_core::{Code, Level, Notice, Phase, World};
 
 /// Runs a plan. It always ends with a [`Run`]; what went wrong stands in its log, its status and its exit status.
@@ -21,7 +22,7 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
 
     let kept = kept_columns(&*world).unwrap_or_else(|error| {
         log.say(Notice::new(Level::Warning, Phase::Collect, error.code(), error.to_string()));
-        Default::default()
+        BTreeMap::new()
     });
     let sources: Vec<Source> = plan.sources;
     let is_fixed_column = fixed_columns(&sources);
@@ -76,8 +77,8 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
     run
 }
 
-fn fixed_columns(sources: &[Source]) -> impl Fn(&tallysheet_core::sheet::Column) -> bool + use<> {
-    let fixed: std::collections::BTreeSet<(String, &str)> = sources
+fn fixed_columns(sources: &[Source]) -> impl Fn(&Column) -> bool + use<> {
+    let fixed: BTreeSet<(String, &str)> = sources
         .iter()
         .flat_map(|source| source.metrics.iter().map(|metric| (source.name.clone(), *metric)))
         .filter(|(_, metric)| is_fixed(metric.kind))
@@ -123,10 +124,9 @@ fn run_id(world: &dyn World) -> String {
 fn status(sheet: &Sheet, answered: bool, complete: bool) -> RunStatus {
     let counted = sheet.rows.iter().flat_map(|row| &row.cells).any(|cell| matches!(cell, Cell::Counted(_)));
     match (answered, complete) {
-        (false, _) => RunStatus::Failed,
         (true, true) => RunStatus::Complete,
         (true, false) if counted => RunStatus::Partial,
-        (true, false) => RunStatus::Failed,
+        _ => RunStatus::Failed,
     }
 }
 

@@ -1,4 +1,5 @@
 //! A run's promises: one failure stays its own, and the exit status says what happened.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 use std::time::Duration;

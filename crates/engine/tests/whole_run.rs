@@ -1,5 +1,6 @@
 //! The whole job against the simulated MSP: config, companies file, real connectors, real HTTP, and every cell of the
 //! sheet as the vendors' books have it.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
 use std::sync::Arc;
