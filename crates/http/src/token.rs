@@ -44,6 +44,7 @@ struct Current {
     generation: u64,
     token: Option<Secret>,
     renew_at: Option<Duration>,
+    refusal: Option<Error>,
 }
 
 impl<S: TokenSource> Tokens<S> {
@@ -61,11 +62,18 @@ impl<S: TokenSource> Tokens<S> {
         {
             return Ok((token.clone(), Stamp(current.generation)));
         }
-        let token = self.source.issue().await?;
+        if let Some(refusal) = &current.refusal {
+            return Err(refusal.clone());
+        }
+        let token = self.source.issue().await.inspect_err(|error| {
+            // Some vendors lock a key that asks again and again; a refused credential stays refused.
+            current.refusal = Some(error.clone()).filter(|error| !error.kind().is_transient());
+        })?;
         *current = Current {
             generation: current.generation + 1,
             renew_at: token.lifetime.map(|life| now + life.saturating_sub(MARGIN.min(life / 10))),
             token: Some(token.secret.clone()),
+            refusal: None,
         };
         Ok((token.secret, Stamp(current.generation)))
     }
@@ -165,6 +173,11 @@ impl OAuth2 {
             keeps: true,
             world: cx.world.clone(),
         })
+    }
+
+    /// The same for the grant that most vendors have.
+    pub fn client_credentials(cx: &Context, token_url: &str, client_id: &str, client_secret: Secret) -> Result<Self> {
+        Self::new(cx, token_url, Grant::ClientCredentials { client_id: client_id.to_owned(), client_secret })
     }
 
     /// Sends the request as JSON instead of a form.

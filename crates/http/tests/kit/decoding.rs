@@ -3,6 +3,7 @@
 use crate::support::{Vendor, ok, status};
 use serde::Deserialize;
 use serde_json::json;
+use std::collections::BTreeMap;
 use tallysheet_core::wire::{Id, Number};
 use tallysheet_core::{Error, ErrorKind};
 use tallysheet_http::Call;
@@ -158,7 +159,8 @@ async fn only_what_does_not_exist_is_found_to_be_nothing() {
         path => ok(json!(path.rsplit('/').next())),
     })
     .await;
-    let calls = ["1", "2", "3"].map(|id| (id, Call::get(format!("/products/{id}"))));
-    let found: Vec<(&str, Option<String>)> = vendor.api().find_all(calls).await.unwrap();
-    assert_eq!(found, [("1", Some("1".to_owned())), ("2", None), ("3", Some("3".to_owned()))]);
+    let ids = ["3", "1", "2", "1"].map(str::to_owned);
+    let found: BTreeMap<String, String> = vendor.api().find_all("/products", ids).await.unwrap();
+    assert_eq!(found, BTreeMap::from(["1", "3"].map(|id| (id.to_owned(), id.to_owned()))));
+    assert_eq!(vendor.asked().await.len(), 3);
 }

@@ -4,8 +4,9 @@ use crate::support::{Vendor, ok};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use tallysheet_core::wire::Id;
 use tallysheet_core::{Error, ErrorKind};
-use tallysheet_http::{Api, Call, Next, Position};
+use tallysheet_http::{Api, Call, Next, Part, Position};
 use wiremock::{Request, ResponseTemplate};
 
 #[derive(Deserialize)]
@@ -51,6 +52,40 @@ async fn by_page_number_from_zero_or_one() {
     let from_one = by("page", &[("1", &[1, 2], None), ("2", &[], None), ("3", &[3], None)]).await;
     let next = |_: &Page, at: &Position<'_>| if at.index < 2 { Next::query("page", at.index + 2) } else { Next::End };
     assert_eq!(read(&from_one.api(), Call::get("/sites").query("page", 1), next).await.unwrap(), [1, 2, 3]);
+}
+
+#[test]
+fn numbers_and_offsets_go_on_until_the_end() {
+    assert_eq!(Next::until("page", 1, 3), Next::query("page", 1));
+    assert_eq!(Next::until("page", 3, 3), Next::End);
+    assert_eq!(Next::until("offset", 4, 3), Next::End);
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    total: usize,
+    rows: Vec<Id>,
+}
+
+#[tokio::test]
+async fn a_list_has_each_row_once_and_as_many_as_the_vendor_states() {
+    for (total, kind) in [(3, None), (4, Some(ErrorKind::TotalDiffers)), (2, Some(ErrorKind::TotalDiffers))] {
+        // The second page has shifted by a row, the third is empty.
+        let pages: [&[u32]; 3] = [&[1, 2], &[2, 3], &[]];
+        let vendor = Vendor::answering(pages.map(|rows| ok(json!({ "total": total, "rows": rows })))).await;
+        let part = |page: Numbered, at: &Position<'_>| Part {
+            next: Next::until("page", at.index + 1, 3),
+            stated: Some(page.total),
+            rows: page.rows,
+        };
+        let listed = vendor.api().list(Call::get("/sites"), |row: &Id| row, part).await;
+        assert_eq!(listed.as_ref().err().map(Error::kind), kind);
+        assert_eq!(vendor.asked().await.len(), 3);
+        match listed {
+            Ok(rows) => assert_eq!(rows.into_keys().collect::<Vec<_>>(), ["1", "2", "3"]),
+            Err(error) => assert!(error.to_string().contains("GET /sites"), "{error}"),
+        }
+    }
 }
 
 #[tokio::test]

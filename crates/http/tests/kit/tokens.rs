@@ -382,3 +382,14 @@ fn a_token_address_that_cannot_be_meant_is_named() {
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().starts_with("`token_url`: "), "{error}");
 }
+
+#[tokio::test]
+async fn a_refused_credential_is_not_shown_again() {
+    let vendor = vendor(|_| status(401), any).await;
+    let api = api_with(&vendor, client());
+    let call = Call::get("/sites");
+    for result in join_all((0..10).map(|_| api.send(&call))).await {
+        assert_eq!(result.err().unwrap().kind(), ErrorKind::Auth);
+    }
+    assert_eq!(token_requests(&vendor).await.len(), 1);
+}

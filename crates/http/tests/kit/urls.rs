@@ -12,13 +12,25 @@ async fn paths_are_appended_to_the_url_whose_prefix_survives() {
     let vendor = Vendor::answering([ok(json!({}))]).await;
     for url in [vendor.url(), format!("{}/", vendor.url())] {
         let api = Api::builder(&Context { url: Some(url), ..vendor.context() }, None).build().unwrap();
-        assert_eq!(api.base(), vendor.url());
+        assert_eq!(api.address(None, "/token"), format!("{}/token", vendor.url()));
         api.send(&Call::get("/sites")).await.unwrap();
         api.send(&Call::get(format!("/sites/{}/users", segment("a/b ?#ü")))).await.unwrap();
         api.send(&Call::get("")).await.unwrap();
     }
     let once = ["GET /api/v1/sites", "GET /api/v1/sites/a%2Fb%20%3F%23%C3%BC/users", "GET /api/v1"];
     assert_eq!(vendor.asked().await, [once, once].concat());
+}
+
+#[test]
+fn an_ending_of_the_url_may_be_written_or_left_out() {
+    let base = |url: &str| {
+        let cx = context(url, Arc::new(TestWorld::new()));
+        Api::builder(&cx, None).without("/v2").without("/api").build().unwrap().address(None, "")
+    };
+    for url in ["https://x.example", "https://x.example/api", "https://x.example/api/v2", "https://x.example/api/v2/"] {
+        assert_eq!(base(url), "https://x.example");
+    }
+    assert_eq!(base("https://proxy.example/datto"), "https://proxy.example/datto");
 }
 
 #[tokio::test]
@@ -104,5 +116,7 @@ fn a_url_that_cannot_be_meant_is_a_wrong_setting() {
     let error = Api::builder(&without, None).build().err().unwrap();
     assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Config, "`url` is missing"));
     let api = Api::builder(&without, Some("https://api.vendor.example/v1")).build().unwrap();
-    assert_eq!(api.base(), "https://api.vendor.example/v1");
+    assert_eq!(api.address(None, "/token"), "https://api.vendor.example/v1/token");
+    let own = "https://login.vendor.example/token";
+    assert_eq!(api.address(Some(own.to_owned()), "/token"), own);
 }
