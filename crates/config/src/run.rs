@@ -59,18 +59,6 @@ pub enum MatchBy {
     Name,
 }
 
-impl MatchBy {
-    /// The word in the config.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Id => "id",
-            Self::PsaId => "psa-id",
-            Self::Domain => "domain",
-            Self::Name => "name",
-        }
-    }
-}
-
 /// What becomes of a vendor's record of a customer that maps to no company. Either way it is told in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

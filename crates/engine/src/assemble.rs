@@ -2,18 +2,17 @@
 
 use crate::collect::expect_account;
 use crate::deliver::{Delivery, FileDelivery};
-use crate::place::{Companies, Rules};
-use crate::plan::{Plan, Source};
+use crate::plan::{Companies, Plan, Rules, Source};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tallysheet_config::companies::{self, KnownColumns};
-use tallysheet_config::{Config, Integration, To, Unmapped};
+use tallysheet_config::{Config, Integration, MatchBy, To, Unmapped};
 use tallysheet_core::merge::Options;
 use tallysheet_core::registry::nearest;
 use tallysheet_core::{Capability, Company, Connector, Context, Error, Identity, Link, Registry, Result, World};
 use tallysheet_host::files;
-use tallysheet_matching::keyed;
+use tallysheet_matching::{Rule, keyed};
 use tallysheet_report::Format;
 
 /// Which part of the config a run is about.
@@ -91,7 +90,7 @@ impl Assembled {
             Some(companies) => Companies::Listed {
                 companies: keyed(companies),
                 rules: Rules {
-                    allowed: run.matching.iter().map(|way| way.as_str().parse()).collect::<Result<_>>()?,
+                    allowed: run.matching.iter().map(|way| rule(*way)).collect(),
                     psa_columns: psa_columns(&self.config),
                 },
             },
@@ -170,6 +169,15 @@ fn read_companies(path: &Path, config: &Config, registry: &Registry) -> Result<V
     let integrations: Vec<&str> = config.integrations.iter().map(|integration| integration.name.as_str()).collect();
     let columns = KnownColumns { integrations: &integrations, slugs: registry.known(), carry: &config.run.carry };
     companies::read(&path.display().to_string(), &files::read(path)?, &columns)
+}
+
+const fn rule(way: MatchBy) -> Rule {
+    match way {
+        MatchBy::Id => Rule::Id,
+        MatchBy::PsaId => Rule::PsaId,
+        MatchBy::Domain => Rule::Domain,
+        MatchBy::Name => Rule::Name,
+    }
 }
 
 /// Under which headers a PSA's ids stand: its slug, and the names of its integrations.

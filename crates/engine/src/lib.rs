@@ -25,6 +25,5 @@ mod run;
 pub use assemble::{Assembled, Connected, Selection, assemble};
 pub use collect::{Event, Progress, Silent};
 pub use deliver::{Deliver, Delivery, FileDelivery, Receipt, Report, StreamDelivery, Undelivered};
-pub use place::{Companies, Rules};
-pub use plan::{Plan, Source};
+pub use plan::{Companies, Plan, Rules, Source};
 pub use run::run;

@@ -1,31 +1,11 @@
 //! Which org is which company, for all integrations; the arrow between what was collected and the merge.
 
 use crate::collect::Collected;
+use crate::plan::Companies;
 use std::collections::BTreeMap;
 use tallysheet_core::merge::{KeptColumn, KeyedCompany, Placement, Source};
 use tallysheet_core::{Counts, Failure, Notice, OrgCounts, Standing};
-use tallysheet_matching::{Candidate, Index, Rule, place as place_orgs, union};
-
-/// Which companies there are.
-pub enum Companies {
-    /// Those of a companies file.
-    Listed {
-        /// The companies.
-        companies: Vec<KeyedCompany>,
-        /// How an org may be matched to one.
-        rules: Rules,
-    },
-    /// No file: orgs with equal names are one company.
-    FromNames,
-}
-
-/// How an org may be matched to a company.
-pub struct Rules {
-    /// The ways that are allowed.
-    pub allowed: Vec<Rule>,
-    /// The columns that hold ids of a PSA, by the PSA's slug.
-    pub psa_columns: BTreeMap<String, Vec<String>>,
-}
+use tallysheet_matching::{Candidate, Index, place as place_orgs, union};
 
 /// Everything that the merge needs.
 pub(crate) struct Placed {

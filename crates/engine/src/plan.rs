@@ -1,11 +1,13 @@
 //! Everything that a run needs, gathered before it starts.
 
 use crate::deliver::Delivery;
-use crate::place::Companies;
 use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tallysheet_core::{CountSource, MetricDef, Notice, Probe, World, merge};
+use tallysheet_core::merge::{KeyedCompany, Options};
+use tallysheet_core::{CountSource, MetricDef, Notice, Probe, World};
+use tallysheet_matching::Rule;
 
 /// A run that can begin.
 pub struct Plan {
@@ -14,7 +16,7 @@ pub struct Plan {
     /// Which companies there are, and how an org may be matched to one.
     pub companies: Companies,
     /// How the sheet looks.
-    pub options: merge::Options,
+    pub options: Options,
     /// Whether an incomplete report is held back.
     pub strict: bool,
     /// Where the report goes.
@@ -27,6 +29,27 @@ pub struct Plan {
     pub notices: Vec<Notice>,
     /// Clock, randomness, and the state folder that keeps the run.
     pub world: Arc<dyn World>,
+}
+
+/// Which companies there are.
+pub enum Companies {
+    /// Those of a companies file.
+    Listed {
+        /// The companies.
+        companies: Vec<KeyedCompany>,
+        /// How an org may be matched to one.
+        rules: Rules,
+    },
+    /// No file: orgs with equal names are one company.
+    FromNames,
+}
+
+/// How an org may be matched to a company.
+pub struct Rules {
+    /// The ways that are allowed.
+    pub allowed: Vec<Rule>,
+    /// The columns that hold ids of a PSA, by the PSA's slug.
+    pub psa_columns: BTreeMap<String, Vec<String>>,
 }
 
 /// One integration that counts.

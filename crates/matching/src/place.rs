@@ -6,9 +6,8 @@
 use crate::index::{Index, own_domains};
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::str::FromStr;
 use tallysheet_core::merge::Placement;
-use tallysheet_core::{Code, Error, Level, Link, Notice, Phase, PsaId, Result, VendorOrg};
+use tallysheet_core::{Code, Level, Link, Notice, Phase, PsaId, VendorOrg};
 
 /// A way to match an org to a company, in the order in which they are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,16 +26,6 @@ impl Rule {
     /// Every rule, in order.
     pub const ALL: [Self; 4] = [Self::Id, Self::PsaId, Self::Domain, Self::Name];
 
-    /// The word in `match = […]`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Id => "id",
-            Self::PsaId => "psa-id",
-            Self::Domain => "domain",
-            Self::Name => "name",
-        }
-    }
-
     /// What the log says of a match; nothing where the user made it.
     const fn code(self) -> Option<Code> {
         match self {
@@ -45,17 +34,6 @@ impl Rule {
             Self::Domain => Some(Code::MatchedByDomain),
             Self::Name => Some(Code::MatchedByName),
         }
-    }
-}
-
-impl FromStr for Rule {
-    type Err = Error;
-
-    fn from_str(word: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|rule| rule.as_str() == word).ok_or_else(|| {
-            let words = Self::ALL.map(Self::as_str).join(", ");
-            Error::config(format!("`{word}` is no way to match; there are {words}"))
-        })
     }
 }
 
