@@ -7,7 +7,7 @@ use crate::run::{Level, Notice, Phase};
 use crate::sheet::{Blank, Cell, Column, ColumnKind, EXCLUDED, Row, Sheet, Totals, Value};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 /// One integration's part in the merge.
@@ -241,7 +241,7 @@ fn merge_source<'a>(companies: &[KeyedCompany], source: &'a Source, log: &mut Lo
 }
 
 /// The columns of an integration, and where each label stands.
-fn columns(source: &Source) -> (Vec<Column>, HashMap<String, usize>) {
+fn columns(source: &Source) -> (Vec<Column>, Index) {
     let column = |metric: &str, kind, unit: &str| Column {
         title: format!("{}: {metric}", source.title),
         integration: source.name.clone(),
@@ -259,16 +259,27 @@ fn columns(source: &Source) -> (Vec<Column>, HashMap<String, usize>) {
             MetricKind::Product(_) => None,
         })
         .collect();
+    let mut index: Index =
+        columns.iter().enumerate().map(|(place, column)| ((None, column.metric.clone()), place)).collect();
 
     let figures: Vec<(Figure, &str)> = source
         .metrics
         .iter()
         .filter_map(|def| if let MetricKind::Product(figure) = def.kind { Some((figure, def.unit)) } else { None })
         .collect();
+    for (label, unit) in product_columns(source, &figures) {
+        index.extend(figures.iter().map(|(figure, _)| ((Some(*figure), label.clone()), columns.len())));
+        columns.push(column(&label, ColumnKind::Number, &unit));
+    }
+    (columns, index)
+}
+
+/// Label and unit of each product column, by product name, then figure. One column a label: two ids may have one name,
+/// and a product may be named like the figure of another.
+fn product_columns(source: &Source, figures: &[(Figure, &str)]) -> Vec<(String, String)> {
     let mut failed = source.answer.is_err();
     let mut named: BTreeSet<(&Product, Figure)> = BTreeSet::new();
-    let orgs = source.answer.iter().flat_map(|counts| &counts.orgs).zip(&source.placements);
-    for (org, placement) in orgs {
+    for (org, placement) in source.answer.iter().flat_map(|counts| &counts.orgs).zip(&source.placements) {
         if org.standing != Standing::Customer || source.exclude.contains(&org.org.id) {
             continue;
         }
@@ -279,34 +290,34 @@ fn columns(source: &Source) -> (Vec<Column>, HashMap<String, usize>) {
             Metric::Fixed(_) => None,
         }));
     }
-    // One column a label: two ids may have one name, and a product may be named like the figure of another. Of several
-    // places in the order the first is taken, whatever order they come in.
-    let mut products: BTreeMap<String, (String, Figure, String)> = BTreeMap::new();
+
+    let mut columns: Vec<(String, Figure, String, String)> = Vec::new();
     for (product, figure) in named {
         let Some((_, unit)) = figures.iter().find(|(wanted, _)| *wanted == figure) else { continue };
-        let base = product.label(Figure::Quantity).to_lowercase();
-        let place = (base, figure, product.unit.as_deref().unwrap_or(unit).to_owned());
-        products
-            .entry(product.label(figure))
-            .and_modify(|known| {
-                if place < *known {
-                    known.clone_from(&place);
-                }
-            })
-            .or_insert(place);
+        let unit = product.unit.as_deref().unwrap_or(unit).to_owned();
+        columns.push((product.label(Figure::Quantity).to_lowercase(), figure, product.label(figure), unit));
     }
     for kept in source.kept.iter().filter(|_| failed) {
         let (base, figure) = split_figure(&kept.label);
         if figures.iter().any(|(wanted, _)| *wanted == figure) {
-            products.entry(kept.label.clone()).or_insert_with(|| (base.to_lowercase(), figure, kept.unit.clone()));
+            columns.push((base.to_lowercase(), figure, kept.label.clone(), kept.unit.clone()));
         }
     }
-    let mut products: Vec<_> =
-        products.into_iter().map(|(label, (base, figure, unit))| (base, figure, label, unit)).collect();
-    products.sort();
-    columns.extend(products.into_iter().map(|(_, _, label, unit)| column(&label, ColumnKind::Number, &unit)));
-    let index = columns.iter().enumerate().map(|(place, column)| (column.metric.clone(), place)).collect();
-    (columns, index)
+    columns.sort();
+    let mut labels = HashSet::new();
+    columns.retain(|(_, _, label, _)| labels.insert(label.clone()));
+    columns.into_iter().map(|(_, _, label, unit)| (label, unit)).collect()
+}
+
+/// Where the values of a metric go: by its label, and for products the figure, as one that is not asked for may be
+/// named like one that is.
+type Index = HashMap<(Option<Figure>, String), usize>;
+
+fn key(metric: &Metric) -> (Option<Figure>, String) {
+    match metric {
+        Metric::Fixed(_) => (None, metric.label()),
+        Metric::Product(_, figure) => (Some(*figure), metric.label()),
+    }
 }
 
 /// `NAME (assigned)` into `NAME` and the figure.
@@ -387,14 +398,14 @@ fn join_into(sums: &mut Vec<Join>, joins: Vec<Join>) {
 
 /// One org's part in each column. A product it does not name is not applicable; a fixed metric that the connector
 /// does not name is a failure.
-fn org_joins(source: &Source, org: &OrgCounts, index: &HashMap<String, usize>, columns: usize) -> Vec<Join> {
+fn org_joins(source: &Source, org: &OrgCounts, index: &Index, columns: usize) -> Vec<Join> {
     let values = match &org.counted {
         Counted::Whole(outcome) => return vec![Join::of(outcome); columns],
         Counted::Each(values) => values,
     };
     let mut joins = vec![Join::Nothing; columns];
     for (metric, outcome) in values {
-        if let Some(place) = index.get(&metric.label()) {
+        if let Some(place) = index.get(&key(metric)) {
             joins[*place] = std::mem::take(&mut joins[*place]).with(Join::of(outcome));
         }
     }
@@ -473,44 +484,49 @@ fn org_failures(
 }
 
 /// Adds what an org's rules left out to the totals.
-fn leave_out(org: &OrgCounts, index: &HashMap<String, usize>, totals: &mut [Totals]) {
+fn leave_out(org: &OrgCounts, index: &Index, totals: &mut [Totals]) {
     for left_out in &org.left_out {
-        if let Some(place) = index.get(&left_out.metric.label()) {
+        if let Some(place) = index.get(&key(&left_out.metric)) {
             add(&mut totals[*place].left_out, left_out.quantity);
         }
     }
 }
 
 /// An org that gets no row: its numbers go to the totals as left out, and are told.
-fn told_apart(
-    source: &Source,
-    org: &OrgCounts,
-    reason: &str,
-    index: &HashMap<String, usize>,
-    totals: &mut [Totals],
-    log: &mut Log,
-) {
-    let mut held = Vec::new();
+fn told_apart(source: &Source, org: &OrgCounts, reason: &str, index: &Index, totals: &mut [Totals], log: &mut Log) {
+    // In column order; a product that no customer has is told behind them.
+    let mut held: BTreeMap<(usize, String), Decimal> = BTreeMap::new();
     if let Counted::Each(values) = &org.counted {
-        for (metric, outcome) in values {
-            let (Outcome::Number(number), Some(place)) = (outcome, index.get(&metric.label())) else { continue };
-            add(&mut totals[*place].left_out, *number);
-            if !number.is_zero() {
-                held.push(format!("{metric} {}", number.normalize()));
+        for (metric, outcome) in values.iter().filter(|(metric, _)| is_wanted(source, metric)) {
+            let Outcome::Number(number) = outcome else { continue };
+            let (label, place) = (metric.label(), index.get(&key(metric)));
+            if let Some(place) = place {
+                add(&mut totals[*place].left_out, *number);
             }
+            add(held.entry((place.copied().unwrap_or(usize::MAX), label)).or_default(), *number);
         }
     }
+    held.retain(|_, number| !number.is_zero());
     let name = display_name(&org.org);
     let excluded = reason == EXCLUDED;
     let code = if excluded { Code::Excluded } else { Code::LeftOut };
     // What nobody pays for is worth a warning; what the config leaves out on purpose is not.
     let level = if held.is_empty() || excluded { Level::Info } else { Level::Warning };
+    let told: Vec<String> = held.iter().map(|((_, label), number)| format!("{label} {}", number.normalize())).collect();
     let held = match org.failure() {
         Some(failure) => format!("it could not be counted: {}", failure.message),
-        None if held.is_empty() => "it holds nothing".to_owned(),
-        None => format!("it holds {}", held.join(", ")),
+        None if told.is_empty() => "it holds nothing".to_owned(),
+        None => format!("it holds {}", told.join(", ")),
     };
     log.say(level, source, code, Some(&name), format!("{name} gets no row ({reason}); {held}"));
+}
+
+/// Whether the config asks for a metric.
+fn is_wanted(source: &Source, metric: &Metric) -> bool {
+    source.metrics.iter().any(|wanted| match metric {
+        Metric::Fixed(def) => wanted == def,
+        Metric::Product(_, figure) => wanted.kind == MetricKind::Product(*figure),
+    })
 }
 
 /// One line a reason: what the rules left out, over all orgs.
@@ -545,7 +561,7 @@ fn control_totals(
     source: &Source,
     counts: &Counts,
     columns: &[Column],
-    index: &HashMap<String, usize>,
+    index: &Index,
     totals: &mut [Totals],
     log: &mut Log,
 ) {
@@ -554,7 +570,7 @@ fn control_totals(
         Counted::Each(values) => values.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_))),
     });
     for (metric, vendor) in &counts.vendor_totals {
-        let Some(place) = index.get(&metric.label()) else { continue };
+        let Some(place) = index.get(&key(metric)) else { continue };
         let total = &mut totals[*place];
         total.vendor = Some(*vendor);
         let ours = total.counted.saturating_add(total.unmapped).saturating_add(total.left_out);

@@ -196,22 +196,29 @@ fn columns<'a>(merged: &'a Merged, source: &'a Source) -> impl Iterator<Item = u
     columns.filter(|(_, column)| column.integration == source.name).map(|(place, _)| place)
 }
 
-fn numbers_of(org: &OrgCounts, label: &str) -> Decimal {
-    outcomes(org, label)
+fn numbers_of(source: &Source, org: &OrgCounts, label: &str) -> Decimal {
+    outcomes(source, org, label)
         .filter_map(|outcome| if let Outcome::Number(number) = outcome { Some(*number) } else { None })
         .sum()
 }
 
-fn outcomes<'a>(org: &'a OrgCounts, label: &'a str) -> impl Iterator<Item = &'a Outcome> {
+/// What an org has of a column. A figure that is not asked for does not count, whatever its product is called.
+fn outcomes<'a>(source: &'a Source, org: &'a OrgCounts, label: &'a str) -> impl Iterator<Item = &'a Outcome> {
     let (values, whole) = match &org.counted {
         Counted::Each(values) => (values.as_slice(), None),
         Counted::Whole(outcome) => (&[][..], Some(outcome)),
     };
-    values.iter().filter(move |(metric, _)| metric.label() == label).map(|(_, outcome)| outcome).chain(whole)
+    let is_wanted = |metric: &Metric| match metric {
+        Metric::Fixed(def) => source.metrics.contains(def),
+        Metric::Product(_, Figure::Trial) => source.metrics.contains(&&TRIAL),
+        Metric::Product(..) => source.metrics.contains(&&QUANTITY),
+    };
+    let values = values.iter().filter(move |(metric, _)| metric.label() == label && is_wanted(metric));
+    values.map(|(_, outcome)| outcome).chain(whole)
 }
 
-fn is_failed(org: &OrgCounts, label: &str) -> bool {
-    outcomes(org, label).any(|outcome| matches!(outcome, Outcome::Failed(_)))
+fn is_failed(source: &Source, org: &OrgCounts, label: &str) -> bool {
+    outcomes(source, org, label).any(|outcome| matches!(outcome, Outcome::Failed(_)))
 }
 
 proptest! {
@@ -248,7 +255,7 @@ proptest! {
                         .filter(|left| left.metric.label() == column.metric)
                         .map(|left| left.quantity)
                         .sum::<Decimal>();
-                    let number = numbers_of(org, &column.metric);
+                    let number = numbers_of(source, org, &column.metric);
                     let apart = org.standing != Standing::Customer || source.exclude.contains(&org.org.id);
                     match placement {
                         _ if apart => left_out += number,
@@ -257,7 +264,7 @@ proptest! {
                             let cell = &row(&merged, &case.companies[*at]).cells[place];
                             rows += if matches!(cell, Cell::Blank(Blank::Failed(_))) { Decimal::ZERO } else { number };
                         }
-                        _ if is_failed(org, &column.metric) => {}
+                        _ if is_failed(source, org, &column.metric) => {}
                         _ => unmapped += number,
                     }
                 }
@@ -300,7 +307,7 @@ proptest! {
                     _ => merged.sheet.rows.iter().find(|row| row.key == key),
                 };
                 for place in columns(&merged, source) {
-                    let failed = is_failed(org, &merged.sheet.columns[place].metric);
+                    let failed = is_failed(source, org, &merged.sheet.columns[place].metric);
                     let cell = row.map(|row| &row.cells[place]);
                     prop_assert!(!failed || cell.is_none_or(|cell| cell.state() == "failed"), "{:?}", cell);
                 }
