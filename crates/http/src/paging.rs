@@ -33,7 +33,7 @@ impl Next {
     }
 
     /// The same request with `parameter` set to `next`, unless that is `end` already: page numbers, offsets.
-    pub fn until<N: Display + PartialOrd>(parameter: &str, next: N, end: N) -> Self {
+    pub fn until(parameter: &str, next: usize, end: usize) -> Self {
         if next < end { Self::query(parameter, next) } else { Self::End }
     }
 
