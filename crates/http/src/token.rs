@@ -163,9 +163,7 @@ impl OAuth2 {
     /// An endpoint at `token_url`, asked with a form.
     pub fn new(cx: &Context, token_url: &str, grant: Grant) -> Result<Self> {
         Ok(Self {
-            endpoint: Api::token_endpoint(cx, token_url)
-                .map_err(|error| error.context("`token_url`"))?
-                .with_classify(refusal),
+            endpoint: Api::token_endpoint(cx, token_url).map_err(|error| error.context("`token_url`"))?,
             grant,
             extra: Vec::new(),
             json: false,
@@ -291,7 +289,7 @@ impl TokenSource for OAuth2 {
 }
 
 /// What a refusal of a token endpoint means: the credential is not accepted, with the `OAuth2` word for why.
-fn refusal(reply: &Reply) -> Option<Error> {
+pub(crate) fn refusal(reply: &Reply) -> Option<Error> {
     if !matches!(reply.status(), 400 | 401 | 403) {
         return None;
     }
