@@ -7,10 +7,9 @@ use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use tallysheet_core::tally::{Listed, OfflineLimit};
+use tallysheet_core::tally::OfflineLimit;
 use tallysheet_core::{
     Capability, Code, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Identity, Meta, MetricDef,
     Notice, OrgCounts, Probe, Result, Secret, Standing, VendorOrg, Verdict, async_trait, register_connector,
@@ -64,17 +63,15 @@ impl ConnectorSpec for DattoRmm {
     };
 
     fn connect(config: Config, cx: &Context) -> Result<Connector> {
-        let cx = Context { url: cx.url.as_deref().map(without_api), ..cx.clone() };
         let retry = Retry { wait_after_429: Duration::from_mins(1), longest_retry_after: BLOCK, ..Retry::default() };
         let slowed_down = AtomicBool::new(false);
         // 600 reads a minute for all users of the account: half is left to others (README, Limits).
-        let api = Api::builder(&cx, None).per_minute(300).retry(retry);
+        let api = Api::builder(cx, None).without("/api/v2").without("/api").per_minute(300).retry(retry);
         let api = api.classify(move |reply| blocked(&slowed_down, reply)).build()?;
         let (username, password) = (config.api_key.expose().to_owned(), config.api_secret.clone());
         let grant = Grant::Password { username, password, client: Some(("public-client", "public")) };
-        let tokens = OAuth2::new(&cx, &api.address(None, "/auth/oauth/token"), grant)?;
-        let me = Arc::new(Self { api: api.with_auth(Tokens::new(&cx, tokens)), config, cx });
-        Ok(Connector::new(me.clone()).counts(me))
+        let tokens = OAuth2::new(cx, &api.address(None, "/auth/oauth/token"), grant)?;
+        Ok(Connector::counting(Self { api: api.with_auth(Tokens::new(cx, tokens)), config, cx: cx.clone() }))
     }
 }
 register_connector!(DattoRmm);
@@ -104,14 +101,8 @@ impl CountSource for DattoRmm {
 
 impl DattoRmm {
     async fn sites(&self) -> Result<BTreeMap<String, Site>> {
-        let mut sites = Listed::default();
         let first = Call::get("/api/v2/account/sites").query("max", 250);
-        let mut pages = self.api.pages(first, Page::<Site>::next);
-        while let Some(page) = pages.next().await? {
-            sites.stated(page.page_details.total_count);
-            page.rows.into_iter().for_each(|site| sites.add(site.uid.0.clone(), site));
-        }
-        sites.finish("sites")
+        self.api.list(first, |site: &Site| &site.uid, Page::part).await
     }
 
     /// A list of devices, folded by site.
@@ -157,12 +148,6 @@ impl DattoRmm {
     }
 }
 
-/// The base address, however much of it the user wrote.
-fn without_api(url: &str) -> String {
-    let url = url.trim_end_matches('/');
-    url.strip_suffix("/api/v2").or_else(|| url.strip_suffix("/api")).unwrap_or(url).to_owned()
-}
-
 impl Device {
     /// What it counts as, or why it does not (README, What is counted).
     fn verdict(&self, site: Option<&Site>, exclude_suspended: bool, offline: OfflineLimit) -> Verdict {
@@ -175,9 +160,8 @@ impl Device {
 
     /// Its one class: by `deviceClass`, else by category, else by operating system.
     fn class(&self) -> &'static MetricDef {
-        let word = |text: Option<&String>| text.map(|text| text.trim().to_lowercase()).unwrap_or_default();
-        let category = word(self.kind.as_ref().and_then(|kind| kind.category.as_ref()));
-        match (word(self.class.as_ref()).as_str(), category.as_str()) {
+        let category = self.kind.as_ref().and_then(|kind| kind.category.as_deref());
+        match (self.class.as_deref().unwrap_or_default(), category.unwrap_or_default()) {
             ("rmmnetworkdevice", _) => &NETWORK,
             ("printer", _) => &PRINTERS,
             ("esxihost", _) => &ESXI,
@@ -187,11 +171,12 @@ impl Device {
             (_, other) if other.contains("network") => &NETWORK,
             (_, other) if other.contains("printer") => &PRINTERS,
             (_, other) if other.contains("esxi") => &ESXI,
-            _ if word(self.operating_system.as_ref()).contains("server") => &SERVERS,
+            _ if self.operating_system.as_ref().is_some_and(|system| system.contains("server")) => &SERVERS,
             _ => &OTHER,
         }
     }
 }
 
 #[cfg(test)]
+#[path = "../tests/unit/rules.rs"]
 mod tests;

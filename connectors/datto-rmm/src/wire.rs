@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tallysheet_core::wire::{Id, Moment, Number};
+use tallysheet_core::wire::{Id, Moment, Number, Word};
 use tallysheet_core::{Decimal, Error, ErrorKind, Hint, Standing, VendorOrg};
-use tallysheet_http::{Next, Position, Reply};
+use tallysheet_http::{Next, Part, Position, Reply};
 
 /// How long Datto blocks an address that goes on asking.
 pub(crate) const BLOCK: Duration = Duration::from_mins(5);
@@ -28,7 +28,7 @@ pub(crate) struct Account {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Page<T> {
-    pub(crate) page_details: PageDetails,
+    page_details: PageDetails,
     #[serde(rename = "sites", alias = "devices")]
     pub(crate) rows: Vec<T>,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Page<T> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PageDetails {
-    pub(crate) total_count: Option<usize>,
+    total_count: Option<usize>,
     next_page_url: Option<String>,
 }
 
@@ -44,6 +44,10 @@ impl<T> Page<T> {
     /// The link may have lost our `max` (README, Quirks).
     pub(crate) fn next(&self, _: &Position<'_>) -> Next {
         Next::link_keeping_query(self.page_details.next_page_url.as_deref())
+    }
+
+    pub(crate) fn part(self, at: &Position<'_>) -> Part<T> {
+        Part { next: self.next(at), stated: self.page_details.total_count, rows: self.rows }
     }
 }
 
@@ -99,10 +103,10 @@ pub(crate) struct Device {
     pub(crate) uid: Id,
     pub(crate) site_uid: Id,
     #[serde(rename = "deviceClass")]
-    pub(crate) class: Option<String>,
+    pub(crate) class: Option<Word>,
     #[serde(rename = "deviceType")]
     pub(crate) kind: Option<DeviceType>,
-    pub(crate) operating_system: Option<String>,
+    pub(crate) operating_system: Option<Word>,
     pub(crate) deleted: Option<bool>,
     pub(crate) suspended: Option<bool>,
     #[serde(default)]
@@ -111,5 +115,5 @@ pub(crate) struct Device {
 
 #[derive(Deserialize)]
 pub(crate) struct DeviceType {
-    pub(crate) category: Option<String>,
+    pub(crate) category: Option<Word>,
 }

@@ -55,16 +55,6 @@ fn system_sites_are_known_by_their_whole_names() {
     }
 }
 
-#[test]
-fn the_address_is_taken_however_much_of_it_is_written() {
-    for written in
-        ["https://x.example", "https://x.example/api", "https://x.example/api/v2", "https://x.example/api/v2/"]
-    {
-        assert_eq!(without_api(written), "https://x.example");
-    }
-    assert_eq!(without_api("https://proxy.example/datto"), "https://proxy.example/datto");
-}
-
 proptest! {
     #[test]
     fn every_device_counts_once_or_is_left_out_for_a_reason(
