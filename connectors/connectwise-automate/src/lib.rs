@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 use futures_util::future::try_join;
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, HashSet};
@@ -12,7 +11,7 @@ use tallysheet_core::{
     Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Error, ErrorKind, Hint, Identity,
     Meta, MetricDef, Notice, Probe, Result, Secret, Standing, VendorOrg, Verdict, async_trait, register_connector,
 };
-use tallysheet_http::{Api, Call, Login, Next, Part, Position, Reply, Retry, Token, Tokens};
+use tallysheet_http::{Api, Call, Login, Next, Part, Position, Reply, Retry, Tokens};
 
 /// Settings of a `kind = "connectwise-automate"` integration.
 #[derive(Deserialize, JsonSchema)]
@@ -58,18 +57,15 @@ impl ConnectorSpec for ConnectwiseAutomate {
         // The server has its agents to serve, and large pages are slow (README, Limits).
         let retry = Retry { attempt_timeout: Duration::from_mins(2), ..Retry::default() };
         let api = Api::builder(cx, None).without("/api/v1").header("clientid", &client_id).concurrency(2).retry(retry);
-        let api = api.classify(|reply| {
-            let error = Error::new(ErrorKind::Auth, "Automate does not accept the token that it issued");
-            (reply.status() == 401).then(|| error.advice("most often `client_id` is wrong"))
-        });
+        let refused = "Automate does not accept the token that it issued; most often `client_id` is wrong";
+        let api = api.classify(move |reply| (reply.status() == 401).then(|| Error::new(ErrorKind::Auth, refused)));
         let (api, user) = (api.build()?, username.clone());
-        let log_in = move |passcode: Option<&str>| {
+        let call = move |passcode: Option<&str>| {
             let mut body = BTreeMap::from([("UserName", user.as_str()), ("Password", password.expose())]);
             body.extend(passcode.map(|passcode| ("TwoFactorPasscode", passcode)));
             Call::post("").header("clientid", &client_id).json(&body)
         };
-        let url = api.address(None, "/api/v1/apitoken");
-        let login = Login::new(cx, &url, totp_secret.as_ref(), log_in, Issued::token)?;
+        let login = Login::new(cx, &api.address(None, "/api/v1/apitoken"), totp_secret.as_ref(), call, token)?;
         let api = api.with_auth(Tokens::new(cx, login));
         Ok(Connector::counting(Self { api, username, max_offline_days, cx: cx.clone() }))
     }
@@ -89,35 +85,32 @@ impl Probe for ConnectwiseAutomate {
 #[async_trait]
 impl CountSource for ConnectwiseAutomate {
     async fn orgs(&self) -> Result<Vec<VendorOrg>> {
-        Ok(self.clients().await?.values().map(Client::org).collect())
+        Ok(self.list("/api/v1/Clients", |client: &Client| &client.id).await?.values().map(Client::org).collect())
     }
 
     async fn counts(&self) -> Result<Counts> {
         let computers = self.list("/api/v1/Computers", |computer: &Computer| &computer.id);
-        let (clients, computers) = try_join(self.clients(), computers).await?;
+        let (clients, computers) =
+            try_join(self.list("/api/v1/Clients", |client: &Client| &client.id), computers).await?;
         seen(computers.values().filter(|computer| computer.client.is_some()).count(), "whose the computers are")?;
         let offline = OfflineLimit::days(self.max_offline_days, self.cx.now());
-        let mut fold = Devices::new(METRICS);
-        // A client that was made since its list was read is known from its computers.
-        for client in clients.values().chain(computers.values().filter_map(|computer| computer.client.as_ref())) {
-            fold.org(client.org(), Standing::Customer);
-        }
+        let (mut fold, mut guessed) = (Devices::new(METRICS), 0);
+        clients.values().for_each(|client| fold.org(client.org(), Standing::Customer));
         for (id, computer) in &computers {
-            let client = computer.client.as_ref().map_or("", |client| client.id.as_str());
-            fold.add(client, id, &computer.verdict(offline));
+            // A client that was made since the clients were listed, or none, becomes a row of its own.
+            let org = computer.client.as_ref().map_or_else(|| VendorOrg::new("", "(no client)"), Client::org);
+            fold.org(org.clone(), Standing::Customer);
+            let (verdict, is_guess) = computer.verdict(offline);
+            fold.add(&org.id, id, &verdict);
+            guessed += u32::from(is_guess);
         }
-        let guessed = computers.values().filter(|computer| computer.class().1).count();
         let message = format!("{guessed} computers have no known type and count by the name of their operating system");
-        let notices = (guessed > 0).then(|| Notice::warning(None, message)).into_iter().collect();
+        let notices = Vec::from_iter((guessed > 0).then(|| Notice::warning(None, message)));
         Ok(Counts { orgs: fold.finish(), notices, ..Counts::default() })
     }
 }
 
 impl ConnectwiseAutomate {
-    async fn clients(&self) -> Result<BTreeMap<String, Client>> {
-        self.list("/api/v1/Clients", |client: &Client| &client.id).await
-    }
-
     /// All rows of a list, and of all their fields: chosen ones may leave a computer's client out (README, Quirks).
     async fn list<T: DeserializeOwned>(&self, path: &str, id: impl Fn(&T) -> &Id) -> Result<BTreeMap<String, T>> {
         let first = Call::get(path).query("pageSize", 1000).query("page", 1).query("orderBy", "Id asc");
@@ -127,7 +120,7 @@ impl ConnectwiseAutomate {
             // A server that repeats itself is asked for the same page again, which the kit refuses.
             let next = Next::query("page", at.index + if new == 0 { 1 } else { 2 });
             // How many rows fill a page is not established, but it is a round number (README, Quirks).
-            let is_last = rows.is_empty() || rows.len() % 5 != 0;
+            let is_last = rows.is_empty() || !rows.len().is_multiple_of(5);
             Part { rows, stated: None, next: if is_last { Next::End } else { next } }
         };
         let rows = self.api.list(first, &id, part).await?;
@@ -135,22 +128,18 @@ impl ConnectwiseAutomate {
     }
 }
 
-impl Issued {
-    /// A refusal comes with status 200 too (README, Quirks).
-    fn token(reply: &Reply, with_passcode: bool, now: Timestamp) -> Result<Token> {
-        let issued: Self = reply.json()?;
-        let secret = issued.access_token.filter(|token| !token.expose().is_empty()).ok_or_else(|| {
-            let advice = match (issued.is_two_factor_required, with_passcode) {
-                (Some(true), false) => "the user has a second factor: set `totp_secret`",
-                (Some(true), true) => "it refuses the passcode: check `totp_secret`, and this machine's clock",
-                _ => "the user must log in with a password of its own, not by single sign-on",
-            };
-            Error::new(ErrorKind::Auth, "Automate issues no token").advice(advice)
-        })?;
-        // One that is over already tells of two clocks that differ: it serves until it is refused.
-        let left = issued.expiration_date.0.and_then(|end| Duration::try_from(end.duration_since(now)).ok());
-        Ok(Token { secret, lifetime: left.filter(|left| !left.is_zero()) })
-    }
+/// The token in an answer. A refusal comes with status 200 too (README, Quirks).
+fn token(reply: &Reply, with_passcode: bool) -> Result<(Secret, Moment)> {
+    let issued: Issued = reply.json()?;
+    let token = issued.access_token.filter(|token| !token.expose().is_empty()).ok_or_else(|| {
+        let advice = match (issued.is_two_factor_required, with_passcode) {
+            (Some(true), false) => "the user has a second factor: set `totp_secret`",
+            (Some(true), true) => "it refuses the passcode: check `totp_secret`, and this machine's clock",
+            _ => "the user must log in with a password of its own, not by single sign-on",
+        };
+        Error::new(ErrorKind::Auth, "Automate issues no token").advice(advice)
+    });
+    Ok((token?, issued.expiration_date))
 }
 
 /// Who may not see a list gets an empty one, not 403, and it must not become zeros (README, Credential).
@@ -160,37 +149,32 @@ fn seen(rows: usize, what: &str) -> Result<()> {
 }
 
 impl Computer {
-    /// What it counts as, or why it does not: offline agents hold a licence (README, What is counted).
-    fn verdict(&self, offline: OfflineLimit) -> Verdict {
-        let too_old = offline.exceeded(self.remote_agent_last_contact);
-        Verdict::counted([self.class().0]).left_out_if(too_old, OfflineLimit::REASON)
-    }
-
-    /// Its one class, and whether that is a guess: by `Type`, else by operating system.
-    fn class(&self) -> (&'static MetricDef, bool) {
-        match self.kind.as_deref() {
+    /// What it counts as (README, What is counted), and whether that is a guess: by `Type`, else by operating system.
+    fn verdict(&self, offline: OfflineLimit) -> (Verdict, bool) {
+        let is_server = self.operating_system_name.as_ref().is_some_and(|name| name.contains("server"));
+        let (class, is_guess) = match self.r#type.as_deref() {
             Some("server") => (&SERVERS, false),
             Some("workstation") => (&WORKSTATIONS, false),
-            _ if self.operating_system_name.as_ref().is_some_and(|name| name.contains("server")) => (&SERVERS, true),
-            _ => (&WORKSTATIONS, true),
-        }
+            _ => (if is_server { &SERVERS } else { &WORKSTATIONS }, true),
+        };
+        let too_old = offline.exceeded(self.remote_agent_last_contact);
+        (Verdict::counted([class]).left_out_if(too_old, OfflineLimit::REASON), is_guess)
     }
 }
 
 impl Client {
     fn org(&self) -> VendorOrg {
-        let psa_id = self.external_id.as_ref().map_or("", Id::as_str);
-        let name = self.name.as_deref().unwrap_or(self.id.as_str());
-        let org = VendorOrg::new(self.id.as_str(), name).psa_id("connectwise-psa", psa_id);
-        self.company.iter().fold(org, |org, company| org.hint(Hint::Name(company.clone())))
+        let (id, name) = (self.id.as_str(), self.name.as_deref().unwrap_or(self.id.as_str()));
+        let org = VendorOrg::new(id, name).psa_id("connectwise-psa", self.external_id.as_ref().map_or("", Id::as_str));
+        let company = self.company.iter().filter(|company| !company.trim().is_empty());
+        company.fold(org, |org, company| org.hint(Hint::Name(company.clone())))
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct Issued {
     access_token: Option<Secret>,
-    #[serde(default)]
     expiration_date: Moment,
     is_two_factor_required: Option<bool>,
 }
@@ -208,8 +192,7 @@ struct Client {
 #[serde(rename_all = "PascalCase")]
 struct Computer {
     id: Id,
-    #[serde(rename = "Type")]
-    kind: Option<Word>,
+    r#type: Option<Word>,
     operating_system_name: Option<Word>,
     client: Option<Client>,
     #[serde(default)]

@@ -6,6 +6,8 @@ use crate::reply::Reply;
 use crate::token::{Token, TokenSource};
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
+use tallysheet_core::wire::Moment;
 use tallysheet_core::{Context, Error, ErrorKind, Result, Secret, World, async_trait};
 
 /// Issues tokens by one call, made anew for each passcode.
@@ -13,7 +15,7 @@ pub struct Login {
     endpoint: Api,
     totp: Option<Totp>,
     call: Box<MakeCall>,
-    token: fn(&Reply, bool, Timestamp) -> Result<Token>,
+    token: fn(&Reply, bool) -> Result<(Secret, Moment)>,
     world: Arc<dyn World>,
 }
 
@@ -21,13 +23,13 @@ type MakeCall = dyn Fn(Option<&str>) -> Result<Call> + Send + Sync;
 
 impl Login {
     /// A log-in at `url`, with a second factor where there is a secret. `call` gets the passcode; `token` reads the
-    /// answer, and is told whether a passcode was sent and what time it is.
+    /// answer: the token and when it ends. It is told whether a passcode was sent.
     pub fn new(
         cx: &Context,
         url: &str,
         totp_secret: Option<&Secret>,
         call: impl Fn(Option<&str>) -> Result<Call> + Send + Sync + 'static,
-        token: fn(&Reply, bool, Timestamp) -> Result<Token>,
+        token: fn(&Reply, bool) -> Result<(Secret, Moment)>,
     ) -> Result<Self> {
         let totp = totp_secret.map(Totp::new).transpose()?;
         let endpoint = Api::token_endpoint(cx, url)?;
@@ -41,7 +43,10 @@ impl Login {
     async fn log_in(&self, passcode: Option<&str>) -> Result<Token> {
         // It changes nothing, so it may be repeated.
         let reply = self.endpoint.send(&(self.call)(passcode)?.repeatable()).await?;
-        (self.token)(&reply, passcode.is_some(), self.world.now())
+        let (secret, ends) = (self.token)(&reply, passcode.is_some())?;
+        let left = ends.0.and_then(|end| Duration::try_from(end.duration_since(self.world.now())).ok());
+        // One that is over already tells of two clocks that differ: it serves until it is refused.
+        Ok(Token { secret, lifetime: left.filter(|left| !left.is_zero()) })
     }
 }
 
