@@ -1,4 +1,5 @@
 //! ConnectWise Automate against the conformance suite, and its own traps.
+#![allow(clippy::unwrap_used, reason = "the helpers of a test too")]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -220,6 +221,14 @@ async fn a_computer_is_of_one_class() {
     }
 }
 
+/// Type, operating system, last contact, client.
+type Row = (Option<String>, Option<String>, Option<i64>, Option<u32>);
+
+fn computer((id, (kind, system, seen, client)): (usize, &Row)) -> Value {
+    let client = client.map(|client| json!({ "Id": client, "Name": "Acme" }));
+    json!({ "Id": id, "Type": kind, "OperatingSystemName": system, "RemoteAgentLastContact": seen, "Client": client })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
@@ -232,10 +241,6 @@ proptest! {
         ), 1..120),
         days in proptest::option::of(0_u32..9000),
     ) {
-        let computer = |(id, (kind, system, seen, client)): (usize, &(Option<String>, Option<String>, Option<i64>, Option<u32>))| {
-            let client = client.map(|client| json!({ "Id": client, "Name": "Acme" }));
-            json!({ "Id": id, "Type": kind, "OperatingSystemName": system, "RemoteAgentLastContact": seen, "Client": client })
-        };
         let mut computers: Vec<Value> = rows.iter().enumerate().map(computer).collect();
         computers.push(json!({ "Id": "last", "Client": { "Id": "7" } }));
         let mut case = case(json!({ "max_offline_days": days }));

@@ -1,5 +1,6 @@
 //! The vendors, one file each. A new one is a new file and a line in [`VENDORS`].
 
+mod connectwise_automate;
 mod datto_rmm;
 mod datto_west;
 mod huntress;
@@ -32,8 +33,14 @@ pub(crate) struct Vendor {
 type Invent = fn(&Msp, &str) -> Vendor;
 
 /// In the order of columns.
-const VENDORS: &[Invent] =
-    &[datto_rmm::vendor, datto_west::vendor, microsoft_graph::vendor, huntress::vendor, pax8::vendor];
+const VENDORS: &[Invent] = &[
+    datto_rmm::vendor,
+    datto_west::vendor,
+    connectwise_automate::vendor,
+    microsoft_graph::vendor,
+    huntress::vendor,
+    pax8::vendor,
+];
 
 pub(crate) fn all(msp: &Msp, base: &str) -> Vec<Vendor> {
     VENDORS.iter().map(|invent| invent(msp, base)).collect()
