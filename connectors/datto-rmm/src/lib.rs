@@ -72,7 +72,7 @@ impl ConnectorSpec for DattoRmm {
         let api = api.classify(move |reply| blocked(&slowed_down, reply)).build()?;
         let (username, password) = (config.api_key.expose().to_owned(), config.api_secret.clone());
         let grant = Grant::Password { username, password, client: Some(("public-client", "public")) };
-        let tokens = OAuth2::new(&cx, &format!("{}/auth/oauth/token", api.base()), grant)?;
+        let tokens = OAuth2::new(&cx, &api.address(None, "/auth/oauth/token"), grant)?;
         let me = Arc::new(Self { api: api.with_auth(Tokens::new(&cx, tokens)), config, cx });
         Ok(Connector::new(me.clone()).counts(me))
     }

@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::sync::Arc;
 use tallysheet_core::wire::{Field, Id, Number};
 use tallysheet_core::{
     Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Error, ErrorKind, Hint, Identity, Meta,
@@ -45,8 +44,7 @@ impl ConnectorSpec for Huntress {
         let auth = Basic::new(config.api_key.expose(), &config.api_secret);
         // 60 requests in any 60 seconds for each account (README, Limits).
         let api = Api::builder(cx, Self::META.default_url).auth(auth).per_minute(60).build()?;
-        let me = Arc::new(Self { api });
-        Ok(Connector::new(me.clone()).counts(me))
+        Ok(Connector::counting(Self { api }))
     }
 }
 register_connector!(Huntress);
@@ -66,10 +64,6 @@ impl Probe for Huntress {
 
 #[async_trait]
 impl CountSource for Huntress {
-    async fn orgs(&self) -> Result<Vec<VendorOrg>> {
-        Ok(self.counts().await?.orgs.into_iter().map(|org| org.org).collect())
-    }
-
     async fn counts(&self) -> Result<Counts> {
         let mut counts = Counts::default();
         // Without `limit` a page has 10 rows: fifty times the calls.

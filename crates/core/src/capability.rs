@@ -67,8 +67,10 @@ pub trait Probe: Send + Sync {
 /// Counts what customers use.
 #[async_trait]
 pub trait CountSource: Send + Sync {
-    /// Every org that the credential sees, without counting.
-    async fn orgs(&self) -> Result<Vec<VendorOrg>>;
+    /// Every org that the credential sees: those of `counts`, unless they can be listed with fewer calls.
+    async fn orgs(&self) -> Result<Vec<VendorOrg>> {
+        Ok(self.counts().await?.orgs.into_iter().map(|org| org.org).collect())
+    }
 
     /// Every org with its counts. An error means that no number of this integration may be used.
     async fn counts(&self) -> Result<Counts>;

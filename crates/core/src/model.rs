@@ -1,5 +1,6 @@
 //! Companies, vendor orgs, metrics and products.
 
+use crate::wire::Id;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -64,6 +65,13 @@ impl VendorOrg {
             self.psa_ids.push(PsaId { psa, id: id.to_owned() });
         }
         self
+    }
+
+    /// Adds a reference that the partner typed in, as a hint: often a PSA id, but nobody says of which PSA.
+    #[must_use]
+    pub fn reference(self, id: Option<&Id>) -> Self {
+        let id = id.filter(|id| !id.0.is_empty());
+        id.into_iter().fold(self, |org, id| org.hint(Hint::Reference(id.0.clone())))
     }
 
     /// Adds the domains of mail addresses of contacts, recipients or logins, as hints.

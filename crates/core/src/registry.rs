@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -64,6 +65,12 @@ impl Connector {
     /// A connector that can be checked and nothing else yet.
     pub fn new(probe: Arc<dyn Probe>) -> Self {
         Self { probe, counts: None, companies: None, tickets: None, mail: None, billing: None }
+    }
+
+    /// A connector that can be checked and that counts.
+    pub fn counting(source: impl Probe + CountSource + 'static) -> Self {
+        let source = Arc::new(source);
+        Self::new(source.clone()).counts(source)
     }
 
     /// Adds the count source.
@@ -308,6 +315,25 @@ impl Registry {
         let nearest = nearest(slug, self.known.iter().copied());
         let hint = nearest.map_or_else(|| ".".to_owned(), |slug| format!("; did you mean `{slug}`?"));
         Err(Error::config(format!("there is no kind `{slug}`{hint} This build has {compiled}")))
+    }
+}
+
+/// The words of a setting as the vendor spells them, whatever their case; `default` where it is not set. One that the
+/// vendor does not have is an error: it would choose nothing, and nobody would be told. Both lists have spaces between.
+pub fn chosen(
+    key: &str,
+    words: Option<&[String]>,
+    default: &'static str,
+    known: &'static str,
+) -> Result<BTreeSet<&'static str>> {
+    let find = |word: &String| {
+        let found = known.split_whitespace().find(|known| known.eq_ignore_ascii_case(word.trim()));
+        found.ok_or_else(|| Error::config(format!("`{key}`: there is no `{word}`; there are {known}")))
+    };
+    match words {
+        None => Ok(default.split_whitespace().collect()),
+        Some([]) => Err(Error::config(format!("`{key}` is empty, so nothing would count; leave it out"))),
+        Some(words) => words.iter().map(find).collect(),
     }
 }
 

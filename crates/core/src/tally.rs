@@ -228,13 +228,15 @@ pub enum Billing {
 #[derive(Debug, Default)]
 pub struct Subscriptions {
     orgs: BTreeMap<String, SubscriptionOrg>,
-    names: BTreeMap<Product, Product>,
+    /// By product id; blank where nothing has told it.
+    names: BTreeMap<String, String>,
     seen: Seen,
 }
 
 #[derive(Debug)]
 struct SubscriptionOrg {
     org: VendorOrg,
+    listed: bool,
     whole: Option<Outcome>,
     /// `None` where one subscription has no quantity.
     sums: BTreeMap<(Product, Figure), Option<Decimal>>,
@@ -247,19 +249,39 @@ impl Subscriptions {
         Self::default()
     }
 
-    /// Adds a listed org. Call it for every org before its subscriptions.
+    /// Adds an org, before its subscriptions or after. Its first listing stands.
     pub fn org(&mut self, org: VendorOrg) {
-        self.entry(org);
+        let entry = self.entry(&org.id);
+        if !entry.listed {
+            (entry.org, entry.listed) = (org, true);
+        }
     }
 
-    /// Whether an org is listed.
-    pub fn has_org(&self, id: &str) -> bool {
-        self.orgs.contains_key(id)
+    /// The ids of orgs that subscriptions speak of and that were not added: for vendors that can be asked for one.
+    pub fn unlisted(&self) -> Vec<String> {
+        let unlisted = self.orgs.iter().filter(|(id, entry)| !entry.listed && !id.is_empty());
+        unlisted.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The ids of products that no row names: for vendors that can be asked for one.
+    pub fn nameless(&self) -> Vec<String> {
+        let nameless = self.names.iter().filter(|(id, name)| name.is_empty() && !id.is_empty());
+        nameless.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Names a product by its id. Of several names the first by code point is shown; without any, the id.
+    pub fn name(&mut self, product_id: &str, name: &str) {
+        let (name, shown) = (name.trim(), self.names.entry(product_id.to_owned()).or_default());
+        if shown.is_empty() || (!name.is_empty() && name < shown.as_str()) {
+            name.clone_into(shown);
+        }
     }
 
     /// Marks an org as failed: none of its numbers is used.
     pub fn fail(&mut self, org: VendorOrg, failure: impl Into<Failure>) {
-        self.entry(org).whole = Some(Outcome::Failed(failure.into()));
+        let id = org.id.clone();
+        self.org(org);
+        self.entry(&id).whole = Some(Outcome::Failed(failure.into()));
     }
 
     /// Adds a subscription. One that was added before is ignored; a quantity of zero is no product; a missing
@@ -277,11 +299,11 @@ impl Subscriptions {
     /// Adds several figures of one product at once: where all are zero it is no product, else a zero stands.
     pub fn figures(&mut self, org_id: &str, product: Product, figures: &[(Figure, Option<Decimal>)]) {
         if figures.iter().all(|(_, quantity)| quantity.is_some_and(|quantity| quantity.is_zero())) {
-            self.entry(unlisted(org_id));
+            self.entry(org_id);
             return;
         }
         let product = self.canonical(product);
-        let sums = &mut self.entry(unlisted(org_id)).sums;
+        let sums = &mut self.entry(org_id).sums;
         for (figure, quantity) in figures {
             sums.entry((product.clone(), *figure))
                 .and_modify(|sum| *sum = sum.zip(*quantity).and_then(|(a, b)| a.checked_add(b)))
@@ -292,7 +314,7 @@ impl Subscriptions {
     /// Tells of something that is left out of a product without being a record of its own.
     pub fn leave_out(&mut self, org_id: &str, product: Product, reason: &'static str, quantity: Decimal) {
         let key = (self.canonical(product), reason);
-        let sum = self.entry(unlisted(org_id)).left_out.entry(key).or_default();
+        let sum = self.entry(org_id).left_out.entry(key).or_default();
         *sum = sum.saturating_add(quantity);
     }
 
@@ -309,7 +331,10 @@ impl Subscriptions {
     /// The counts, by org id.
     pub fn finish(self) -> Vec<OrgCounts> {
         let Self { orgs, names, .. } = self;
-        let shown = |product: &Product| names.get(product).unwrap_or(product).clone();
+        let shown = |product: &Product| {
+            let name = names.get(&product.id).filter(|name| !name.is_empty()).unwrap_or(&product.id);
+            Product { name: name.clone(), ..product.clone() }
+        };
         orgs.into_values()
             .map(|entry| OrgCounts {
                 org: entry.org,
@@ -344,27 +369,20 @@ impl Subscriptions {
             .collect()
     }
 
-    fn entry(&mut self, org: VendorOrg) -> &mut SubscriptionOrg {
-        self.orgs.entry(org.id.clone()).or_insert_with(|| SubscriptionOrg {
-            org,
+    fn entry(&mut self, org_id: &str) -> &mut SubscriptionOrg {
+        self.orgs.entry(org_id.to_owned()).or_insert_with(|| SubscriptionOrg {
+            org: unlisted(org_id),
+            listed: false,
             whole: None,
             sums: BTreeMap::new(),
             left_out: BTreeMap::new(),
         })
     }
 
-    /// A product is its id (with term and unit); where rows spell its name differently, the first by code point is shown.
+    /// A product is its id (with term and unit), whatever it is called.
     fn canonical(&mut self, product: Product) -> Product {
-        let key = Product { name: String::new(), ..product.clone() };
-        self.names
-            .entry(key.clone())
-            .and_modify(|shown| {
-                if product.name < shown.name {
-                    *shown = product.clone();
-                }
-            })
-            .or_insert(product);
-        key
+        self.name(&product.id, &product.name);
+        Product { name: String::new(), ..product }
     }
 }
 
@@ -381,8 +399,12 @@ mod tests {
     fn a_list_with_another_total_than_the_vendor_states_is_refused() {
         let list = |stated: &[Option<usize>], ids: &[&str]| {
             let mut list = Listed::default();
-            stated.iter().for_each(|total| list.stated(*total));
-            ids.iter().for_each(|id| list.add((*id).to_owned(), ()));
+            for total in stated {
+                list.stated(*total);
+            }
+            for id in ids {
+                list.add((*id).to_owned(), ());
+            }
             list.finish("rows").map(|rows| rows.len()).map_err(|error| error.kind())
         };
         assert_eq!(list(&[Some(2), None, Some(2)], &["a", "b", "a"]), Ok(2));

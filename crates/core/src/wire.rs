@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 
 /// A field that may be absent, null or sent, told apart: an older field may stand in for an absent one, not for a null.
@@ -68,6 +69,23 @@ impl Visitor<'_> for IdVisitor {
     }
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Id, E> {
         Ok(Id(number.to_string()))
+    }
+}
+
+/// An enum-like word, trimmed and in lower case: vendors change the case, and a match needs no more than the word.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Word(String);
+
+impl Deref for Word {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(String::deserialize(deserializer)?.trim().to_lowercase()))
     }
 }
 
@@ -205,6 +223,12 @@ mod tests {
         }
         assert!(serde_json::from_str::<Id>("1.5").is_err());
         assert!(serde_json::from_str::<Id>("null").is_err());
+    }
+
+    #[test]
+    fn words_are_the_same_in_any_case() {
+        assert_eq!(&*serde_json::from_str::<Word>("\" One-Time\"").unwrap(), "one-time");
+        assert!(serde_json::from_str::<Word>("null").is_err());
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! The client and its loop of attempts.
 
 use crate::auth::{Auth, NoAuth, Outgoing, Stamp};
-use crate::call::{Call, Target};
+use crate::call::{Call, Target, segment};
 use crate::limit::Limits;
-use crate::paging::{Next, Pages, Position};
+use crate::paging::{Next, Pages, Part, Position, Walk};
 use crate::reply::Reply;
 use futures_util::future::try_join_all;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tallysheet_core::tally::Listed;
+use tallysheet_core::wire::Id;
 use tallysheet_core::{Context, Error, ErrorKind, Result, World};
 
 /// What every vendor sees as the caller.
@@ -97,9 +100,9 @@ impl Api {
         ApiBuilder::at(cx, parse_base(token_url)).build()
     }
 
-    /// The base address: for deriving a token address from it.
-    pub fn base(&self) -> &str {
-        self.base.as_str().trim_end_matches('/')
+    /// The user's own address, else `path` under this client's: for a token endpoint.
+    pub fn address(&self, own: Option<String>, path: &str) -> String {
+        own.unwrap_or_else(|| format!("{}{path}", self.base.as_str().trim_end_matches('/')))
     }
 
     /// The same client with another credential: another tenant of the same vendor.
@@ -132,13 +135,48 @@ impl Api {
         }
     }
 
-    /// The same for many calls side by side, each under its key.
-    pub async fn find_all<K, T: DeserializeOwned>(
+    /// What stands at `path/ID` for each of these ids, asked for side by side. What the vendor has not is not there.
+    pub async fn find_all<T: DeserializeOwned>(
         &self,
-        calls: impl IntoIterator<Item = (K, Call)>,
-    ) -> Result<Vec<(K, Option<T>)>> {
-        let answers = calls.into_iter().map(|(key, call)| async move { Ok((key, self.find(&call).await?)) });
-        try_join_all(answers).await
+        path: &str,
+        ids: impl IntoIterator<Item = String>,
+    ) -> Result<BTreeMap<String, T>> {
+        let ids: BTreeSet<String> = ids.into_iter().collect();
+        let answers = ids.into_iter().map(async |id| {
+            let found = self.find(&Call::get(format!("{path}/{}", segment(&id)))).await?;
+            Ok(found.map(|found| (id, found)))
+        });
+        Ok(try_join_all(answers).await?.into_iter().flatten().collect())
+    }
+
+    /// All rows of a list by id, each once and as many as the vendor states; `part` takes a page apart.
+    pub async fn list<P: DeserializeOwned, T>(
+        &self,
+        first: Call,
+        id: impl Fn(&T) -> &Id,
+        mut part: impl FnMut(P, &Position<'_>) -> Part<T>,
+    ) -> Result<BTreeMap<String, T>> {
+        let what = format!("rows in answer to {}", self.describe(&first));
+        let (mut walk, mut rows) = (Walk::new(self.clone(), first), Listed::default());
+        while let Some((call, reply)) = walk.step().await? {
+            let Part { rows: more, stated, next } = part(reply.json()?, &walk.position(&reply));
+            walk.follow(call, next)?;
+            rows.stated(stated);
+            more.into_iter().for_each(|row| rows.add(id(&row).0.clone(), row));
+        }
+        rows.finish(&what)
+    }
+
+    /// The same for several lists side by side; a row that stands in two of them is one.
+    pub async fn lists<P: DeserializeOwned, T>(
+        &self,
+        calls: impl IntoIterator<Item = Call>,
+        id: impl Fn(&T) -> &Id + Copy,
+        part: impl FnMut(P, &Position<'_>) -> Part<T> + Copy,
+    ) -> Result<BTreeMap<String, T>> {
+        let lists = calls.into_iter().map(|first| self.list(first, id, part));
+        // The first stands, as within a list.
+        Ok(try_join_all(lists).await?.into_iter().rev().flatten().collect())
     }
 
     /// The pages that start with `first`; `next` says what comes after each.
@@ -368,6 +406,17 @@ impl ApiBuilder {
         }
     }
 
+    /// Takes an ending off `url` that users may write or leave out: `/api`.
+    #[must_use]
+    pub fn without(mut self, ending: &str) -> Self {
+        if let Ok(base) = &mut self.base
+            && let Some(path) = base.path().strip_suffix(ending).map(str::to_owned)
+        {
+            base.set_path(&path);
+        }
+        self
+    }
+
     /// How the credential is shown.
     #[must_use]
     pub fn auth(mut self, auth: impl Auth + 'static) -> Self {
@@ -400,6 +449,13 @@ impl ApiBuilder {
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.policy.retry = retry;
+        self
+    }
+
+    /// The least wait after a 429 without `Retry-After`, where the vendor asks for one.
+    #[must_use]
+    pub fn seconds_after_429(mut self, seconds: u64) -> Self {
+        self.policy.retry.wait_after_429 = Duration::from_secs(seconds);
         self
     }
 

@@ -32,6 +32,6 @@ pub mod token;
 pub use api::{Api, ApiBuilder, Retry};
 pub use auth::{ApiKey, Auth, Basic, Bearer, Outgoing, Signed, Stamp};
 pub use call::{Call, segment};
-pub use paging::{Next, Pages, Position};
+pub use paging::{Next, Pages, Part, Position};
 pub use reply::Reply;
 pub use token::{Grant, OAuth2, Token, TokenSource, Tokens};

@@ -32,6 +32,11 @@ impl Next {
         Self::Query(parameter.to_owned(), value.to_string())
     }
 
+    /// The same request with `parameter` set to `next`, unless that is `end` already: page numbers, offsets.
+    pub fn until(parameter: &str, next: usize, end: usize) -> Self {
+        if next < end { Self::query(parameter, next) } else { Self::End }
+    }
+
     /// A cursor; missing or empty is the end.
     pub fn cursor(parameter: &str, cursor: Option<&str>) -> Self {
         cursor.filter(|cursor| !cursor.is_empty()).map_or(Self::End, |cursor| Self::query(parameter, cursor))
@@ -62,14 +67,29 @@ pub struct Position<'a> {
     pub reply: &'a Reply,
 }
 
+/// A page of a list, taken apart.
+pub struct Part<T> {
+    /// Its rows.
+    pub rows: Vec<T>,
+    /// How many rows the whole list has, where the page states it.
+    pub stated: Option<usize>,
+    /// What comes after it.
+    pub next: Next,
+}
+
 /// A stream of pages: [`Pages::next`] until `None`. An error ends it, and then none of the pages may be used.
 pub struct Pages<T, F> {
+    walk: Walk,
+    next: F,
+    page: PhantomData<fn() -> T>,
+}
+
+/// The way through the pages of a list.
+pub(crate) struct Walk {
     api: Api,
     call: Option<Call>,
-    next: F,
     index: usize,
     sent: HashSet<String>,
-    page: PhantomData<fn() -> T>,
 }
 
 impl<T, F> Pages<T, F>
@@ -78,11 +98,26 @@ where
     F: FnMut(&T, &Position<'_>) -> Next,
 {
     pub(crate) fn new(api: Api, first: Call, next: F) -> Self {
-        Self { api, call: Some(first), next, index: 0, sent: HashSet::new(), page: PhantomData }
+        Self { walk: Walk::new(api, first), next, page: PhantomData }
     }
 
     /// The next page, or `None` after the last.
     pub async fn next(&mut self) -> Result<Option<T>> {
+        let Some((call, reply)) = self.walk.step().await? else { return Ok(None) };
+        let page = reply.json()?;
+        let next = (self.next)(&page, &self.walk.position(&reply));
+        self.walk.follow(call, next)?;
+        Ok(Some(page))
+    }
+}
+
+impl Walk {
+    pub(crate) fn new(api: Api, first: Call) -> Self {
+        Self { api, call: Some(first), index: 0, sent: HashSet::new() }
+    }
+
+    /// Asks for the next page, if there is one.
+    pub(crate) async fn step(&mut self) -> Result<Option<(Call, Reply)>> {
         let Some(call) = self.call.take() else { return Ok(None) };
         let request = format!("{:?} {}", call.target, call.encoded_query());
         if !self.sent.insert(request) || self.index >= PAGE_CAP {
@@ -93,15 +128,24 @@ where
             )));
         }
         let reply = self.api.send(&call).await?;
-        let page = reply.json()?;
-        self.call = match (self.next)(&page, &Position { index: self.index, reply: &reply }) {
+        Ok(Some((call, reply)))
+    }
+
+    /// Where the page stands that was asked for last.
+    pub(crate) fn position<'a>(&self, reply: &'a Reply) -> Position<'a> {
+        Position { index: self.index, reply }
+    }
+
+    /// Notes what comes after the page that `call` brought.
+    pub(crate) fn follow(&mut self, call: Call, next: Next) -> Result<()> {
+        self.call = match next {
             Next::End => None,
             Next::Query(parameter, value) => Some(call.query(&parameter, value)),
             Next::Link(link) => Some(Call { headers: call.headers, ..Call::link(link) }),
             Next::LinkKeepingQuery(link) => Some(self.api.keep_query(call, link)?),
         };
         self.index += 1;
-        Ok(Some(page))
+        Ok(())
     }
 }
 

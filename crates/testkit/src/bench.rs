@@ -131,15 +131,16 @@ impl Bench {
         std::mem::take(&mut *self.strays.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes the connector as the engine does, all its metrics wanted.
+    /// Makes the connector as the engine does, with the metrics that the case asks for.
     pub(crate) fn connect(&self, world: &TestWorld, keys: impl FnOnce(&mut Context)) -> Result<Connector> {
         let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+        let metrics = self.entry.meta.metrics.iter().copied();
         let mut context = Context {
             integration: self.case.slug.to_owned(),
             url: Some(self.server.url()),
             max_concurrency: None,
             requests_per_minute: None,
-            metrics: self.entry.meta.metrics.to_vec(),
+            metrics: metrics.filter(|metric| !self.case.unasked.contains(&metric.name)).collect(),
             exclude: owned(&self.case.exclude),
             known_ids: owned(&self.case.known_ids),
             world: Arc::new(world.clone()),

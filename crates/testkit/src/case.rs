@@ -17,6 +17,8 @@ pub struct Case {
     pub slug: &'static str,
     /// Its own settings, secrets resolved.
     pub settings: Value,
+    /// Metrics, by name, that are not asked for; where it is empty, all are.
+    pub unasked: Vec<&'static str>,
     /// Headers that every request but one for a token must carry.
     pub auth: Vec<(&'static str, &'static str)>,
     /// Vendor org ids in the companies file.
@@ -27,7 +29,7 @@ pub struct Case {
     pub exchanges: Vec<Exchange>,
     /// What `check` must say: account and id.
     pub account: (&'static str, Option<&'static str>),
-    /// What `counts` must return with all metrics asked for, by org id.
+    /// What `counts` must return by org id.
     pub expect: Vec<Org>,
     /// The vendor's own totals: label and number.
     pub vendor_totals: Vec<(&'static str, &'static str)>,
