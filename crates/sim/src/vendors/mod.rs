@@ -3,6 +3,7 @@
 mod datto_rmm;
 mod datto_west;
 mod huntress;
+mod immybot;
 mod microsoft_graph;
 mod pax8;
 
@@ -33,7 +34,7 @@ type Invent = fn(&Msp, &str) -> Vendor;
 
 /// In the order of columns.
 const VENDORS: &[Invent] =
-    &[datto_rmm::vendor, datto_west::vendor, microsoft_graph::vendor, huntress::vendor, pax8::vendor];
+    &[datto_rmm::vendor, datto_west::vendor, immybot::vendor, microsoft_graph::vendor, huntress::vendor, pax8::vendor];
 
 pub(crate) fn all(msp: &Msp, base: &str) -> Vec<Vendor> {
     VENDORS.iter().map(|invent| invent(msp, base)).collect()
