@@ -1,4 +1,5 @@
 //! Pax8 against the conformance suite, and its own traps.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use serde_json::{Value, json};
 use std::time::Duration;
