@@ -1,17 +1,20 @@
 #![doc = include_str!("../README.md")]
 
+mod wire;
+
+use crate::wire::{Computer, Page, Person, Tenant, refused};
 use futures_util::future::try_join3;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
-use tallysheet_core::wire::{Id, Moment, Word};
+use tallysheet_core::wire::Id;
 use tallysheet_core::{
-    Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Error, ErrorKind, Hint, Identity,
-    Meta, Metric, MetricDef, OrgCounts, Outcome, Probe, Result, Secret, Standing, VendorOrg, Verdict, async_trait,
+    Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Error, ErrorKind, Identity, Meta, Metric,
+    MetricDef, OrgCounts, Outcome, Probe, Result, Secret, Standing, VendorOrg, Verdict, async_trait,
     register_connector,
 };
-use tallysheet_http::{Api, Call, Next, OAuth2, Part, Position, Reply, Tokens, segment};
+use tallysheet_http::{Api, Call, Next, OAuth2, Part, Position, Tokens, segment};
 
 /// Settings of a `kind = "immybot"` integration.
 #[derive(Deserialize, JsonSchema)]
@@ -73,7 +76,7 @@ register_connector!(ImmyBot);
 impl Probe for ImmyBot {
     async fn check(&self) -> Result<Identity> {
         // No call tells whose instance it is: the MSP's own tenant does, where it is listed (README, Quirks).
-        let own = self.tenants().await?.into_values().find(|tenant| tenant.is_msp.or(tenant.msp) == Some(true));
+        let own = self.tenants().await?.into_values().find(Tenant::is_msp);
         let own = own.map(|tenant| Identity { account: tenant.name, id: Some(tenant.id.0), expires: None });
         Ok(own.unwrap_or_else(|| Identity { account: self.config.client_id.clone(), ..Identity::default() }))
     }
@@ -175,76 +178,4 @@ impl Computer {
             .left_out_if(self.is_sandbox == Some(true), "a sandbox")
             .left_out_if(exclude_needs_onboarding && is_new, "needs onboarding")
     }
-}
-
-impl Tenant {
-    fn org(self) -> VendorOrg {
-        let AzureTenantLink { az_tenant_id, limit_to_domains } = self.azure_tenant_link.unwrap_or_default();
-        let domains = limit_to_domains.unwrap_or_default().into_iter().filter_map(|at| at.domain_name);
-        let org = domains.fold(VendorOrg::new(self.id.0, self.name), |org, domain| org.domain(&domain));
-        az_tenant_id.or(self.principal_id).map(Hint::EntraTenant).into_iter().fold(org, VendorOrg::hint)
-    }
-}
-
-/// Entra gives any application a token: that ImmyBot does not know it as a user shows only here.
-fn refused(reply: &Reply) -> Option<Error> {
-    let kinds = [(401, ErrorKind::Auth), (403, ErrorKind::Forbidden)];
-    let (status, kind) = kinds.into_iter().find(|(status, _)| *status == reply.status())?;
-    let error = Error::new(kind, format!("ImmyBot knows no user with this right for the application ({status})"));
-    Some(error.advice("make a person of the enterprise application's object id, make it a user, give it a role"))
-}
-
-#[derive(Deserialize)]
-struct Page {
-    count: usize,
-    results: Vec<Computer>,
-}
-
-/// Older instances send `msp` and `principalId`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Tenant {
-    id: Id,
-    name: String,
-    is_msp: Option<bool>,
-    msp: Option<bool>,
-    marked_for_deletion_at_utc: Option<IgnoredAny>,
-    azure_tenant_link: Option<AzureTenantLink>,
-    principal_id: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AzureTenantLink {
-    az_tenant_id: Option<String>,
-    limit_to_domains: Option<Vec<Domain>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Domain {
-    domain_name: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Computer {
-    id: Id,
-    tenant_id: Id,
-    licensed: Option<bool>,
-    deleted_at: Option<IgnoredAny>,
-    is_dev_lab: Option<bool>,
-    is_sandbox: Option<bool>,
-    onboarding_status: Option<Id>,
-    domain_role: Option<Id>,
-    operating_system: Option<Word>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Person {
-    id: Id,
-    tenant_id: Id,
-    #[serde(rename = "expirationDateUTC", default)]
-    expires: Moment,
 }
