@@ -25,7 +25,7 @@ macro_rules! bundle {
 bundle! {
     "datto-rmm" => tallysheet_connector_datto_rmm,
     "connectwise-automate",
-    "ninjaone",
+    "ninjaone" => tallysheet_connector_ninjaone,
     "connectwise-asio",
     "immybot" => tallysheet_connector_immybot,
     "microsoft-graph" => tallysheet_connector_microsoft_graph,

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use tallysheet_core::wire::Id;
 use tallysheet_core::{
-    Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Error, ErrorKind, Identity, Meta, Metric,
-    MetricDef, OrgCounts, Outcome, Probe, Result, Secret, Standing, VendorOrg, Verdict, async_trait,
+    Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Error, ErrorKind, Identity, Meta,
+    Metric, MetricDef, OrgCounts, Outcome, Probe, Result, Secret, Standing, VendorOrg, Verdict, async_trait,
     register_connector,
 };
 use tallysheet_http::{Api, Call, Next, OAuth2, Part, Position, Tokens, segment};

@@ -115,6 +115,60 @@ async fn datto_refuses_a_wrong_call_a_used_up_token_and_a_revoked_key() {
     assert_eq!(client.get(&format!("{account}/sites?max=251"), &renewed).0, 400);
 }
 
+fn ninjaone_pages(client: &Client, path: &str, token: &str) -> Vec<Value> {
+    let (url, mut all) = (client.setting("ninjaone", "url"), Vec::new());
+    loop {
+        let after = all.last().map_or_else(|| json!(0), |row: &Value| row["id"].clone());
+        let page = rows(&client.read(&format!("{url}/v2/{path}?pageSize=70&after={after}"), token));
+        all.extend(page.iter().cloned());
+        if page.len() < 70 {
+            break;
+        }
+    }
+    assert_eq!(distinct(&all, "id"), all.len());
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ninjaone_devices_that_are_approved_add_up() {
+    let client = client(Options::default()).await;
+    let setting = |key| client.setting("ninjaone", key);
+    let login = |secret: &str, scope: &str| {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", setting("client_id")),
+            ("client_secret", secret),
+            ("scope", scope),
+        ];
+        client.post_form(&format!("{}/ws/oauth/token", setting("url")), "", &form)
+    };
+    assert_eq!(login("wrong", "monitoring"), (400, json!({"error": "invalid_client"})));
+    let two = login(setting("client_secret"), "monitoring management");
+    assert_eq!(two, (400, json!({"error": "invalid_scope"})));
+    let token = bearer(login(setting("client_secret"), "monitoring"));
+    let list = format!("{}/v2/devices", setting("url"));
+    assert_eq!(client.get(&list, "Bearer invented").0, 401);
+    assert_eq!(client.get(&format!("{list}?pageSize=1001"), &token).0, 400);
+
+    let organizations = ninjaone_pages(&client, "organizations", &token);
+    let devices = ninjaone_pages(&client, "devices", &token);
+    assert!(devices.iter().all(|device| organizations.iter().any(|org| org["id"] == device["organizationId"])));
+    assert!(devices.iter().any(|device| device["approvalStatus"] != "APPROVED"));
+    for (column, is_of) in [
+        ("Workstations", (|class| class == "MAC" || class.ends_with("_WORKSTATION")) as fn(&str) -> bool),
+        ("Servers", |class| class.ends_with("_SERVER") && !class.starts_with("NMS_")),
+        ("Network devices", |class| class.starts_with("NMS_")),
+    ] {
+        let approved = devices.iter().filter(|device| device["approvalStatus"] == "APPROVED");
+        let counted = approved.filter(|device| is_of(device["nodeClass"].as_str().unwrap())).count();
+        assert_eq!(
+            Decimal::from(counted),
+            expected_sum(&client.simulation, &format!("NinjaOne: {column}")),
+            "{column}"
+        );
+    }
+}
+
 fn pax8_pages(client: &Client, path: &str, token: &str) -> Vec<Value> {
     let (url, mut all) = (client.setting("pax8", "url"), Vec::new());
     for page in 0.. {
