@@ -27,7 +27,7 @@ bundle! {
     "connectwise-automate",
     "ninjaone" => tallysheet_connector_ninjaone,
     "connectwise-asio",
-    "immybot",
+    "immybot" => tallysheet_connector_immybot,
     "microsoft-graph" => tallysheet_connector_microsoft_graph,
     "huntress" => tallysheet_connector_huntress,
     "sentinelone",

@@ -62,6 +62,7 @@ async fn what_the_story_tells_is_in_the_sheet() {
         cell("not consented", "Microsoft 365: Microsoft 365 Business Premium (purchased)"),
         Truth::Failed(Code::ConsentMissing)
     );
+    assert!(matches!(cell("two ImmyBot tenants", "ImmyBot: Devices"), Truth::Number(_)));
     for words in ["two Datto sites", "by the Autotask id", "by its name alone"] {
         assert!(matches!(cell(words, "Datto RMM: Devices"), Truth::Number(_)), "{words}");
     }
@@ -86,10 +87,10 @@ async fn who_is_found_without_an_id_has_none_in_the_file() {
         csv.lines().find(|line| line.starts_with(&name) || line.starts_with(&quoted)).unwrap().to_owned()
     };
     assert!(csv.starts_with(
-        "company,domains,#account,autotask,datto-rmm,datto-west,ninjaone,microsoft-graph,huntress,pax8\n"
+        "company,domains,#account,autotask,datto-rmm,datto-west,ninjaone,immybot,microsoft-graph,huntress,pax8\n"
     ));
     let by_name = line("by its name alone");
-    assert!(by_name.ends_with(",-,,,,") && !by_name.contains(".example"), "{by_name}");
+    assert!(by_name.ends_with(",-,,,,,") && !by_name.contains(".example"), "{by_name}");
     assert!(line("by its domain").ends_with(','));
     assert!(line("by the Autotask id").contains(",,-,"));
     assert!(line("two Datto sites").contains(';'));

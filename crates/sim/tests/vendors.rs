@@ -283,3 +283,46 @@ async fn graph_tells_each_tenant_apart_and_one_has_not_consented() {
         assert_eq!(sum(of_part, "consumedUnits"), expected_sum(&client.simulation, &column), "{column}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn immybot_tells_all_computers_to_who_asks_for_offline_ones_in_the_order_of_ids() {
+    let client = client(Options::default()).await;
+    let setting = |key| client.setting("immybot", key);
+    let login = |secret: &str, scope: &str| {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", setting("client_id")),
+            ("client_secret", secret),
+            ("scope", scope),
+        ];
+        client.post_form(setting("token_url"), "", &form)
+    };
+    let scope = format!("{}/.default", setting("url"));
+    assert_eq!(login("wrong", &scope).1["error"], "invalid_client");
+    assert_eq!(login(setting("client_secret"), "https://elsewhere.example/.default").1["error"], "invalid_resource");
+    let token = bearer(login(setting("client_secret"), &scope));
+    let api = |path: &str| format!("{}/api/v1/{path}", setting("url"));
+    assert_eq!(client.get(&api("tenants"), "Bearer invented").0, 401);
+
+    let computers = |query: &str| {
+        let (mut all, mut total) = (Vec::new(), 1);
+        for skip in (0..).step_by(97).take_while(|skip| *skip < 1000) {
+            let body = client.read(&api(&format!("computers/paged?skip={skip}&take=97{query}")), &token);
+            total = usize::try_from(body["count"].as_u64().unwrap()).unwrap();
+            all.extend(rows(&body["results"]));
+        }
+        (distinct(&all, "id"), total, all)
+    };
+    let (known, total, all) = computers("&sort=id&includeOffline=true");
+    assert!((known, all.len()) == (total, total) && total > 200);
+    let (known, _, unsorted) = computers("&includeOffline=true");
+    assert!(unsorted.len() > known, "pages overlap");
+    assert!(computers("&sort=id").1 < total, "offline ones are not told unasked");
+    let mine = all.iter().filter(|row| row["isDevLab"] == false && row["isSandbox"] == false);
+    assert_eq!(Decimal::from(mine.count()), expected_sum(&client.simulation, "ImmyBot: Devices"));
+
+    let persons = rows(&client.read(&api("persons"), &token));
+    let valid = persons.iter().filter(|row| row["tenantId"] != 1 && row["expirationDateUTC"].is_null());
+    assert_eq!(Decimal::from(valid.count()), expected_sum(&client.simulation, "ImmyBot: Users"));
+    assert_eq!(rows(&client.read(&api("persons?page=2&pageSize=10"), &token)), persons[10..20]);
+}
