@@ -4,7 +4,9 @@ mod connectwise_automate;
 mod datto_rmm;
 mod datto_west;
 mod huntress;
+mod immybot;
 mod microsoft_graph;
+mod ninjaone;
 mod pax8;
 
 use crate::books::Books;
@@ -37,6 +39,8 @@ const VENDORS: &[Invent] = &[
     datto_rmm::vendor,
     datto_west::vendor,
     connectwise_automate::vendor,
+    ninjaone::vendor,
+    immybot::vendor,
     microsoft_graph::vendor,
     huntress::vendor,
     pax8::vendor,
