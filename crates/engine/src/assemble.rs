@@ -77,7 +77,7 @@ pub fn assemble(
     } else {
         (Vec::new(), enabled().map(|left| (left.name.clone(), left.kind().to_owned())).collect())
     };
-    Ok(Assembled { integrations, world, companies, deliveries, skipped, config })
+    Ok(Assembled { integrations, world, config, companies, deliveries, skipped })
 }
 
 impl Assembled {
@@ -128,11 +128,11 @@ fn selected<'a>(config: &'a Config, selection: &Selection) -> Result<Vec<&'a Int
         }
     }
     let wanted = |name: &str| selection.only.as_ref().is_none_or(|only| only.iter().any(|one| one.trim() == name));
-    let named = || config.integrations.iter().filter(|integration| wanted(&integration.name));
-    if let Some(disabled) = named().find(|integration| selection.only.is_some() && !integration.enabled) {
+    let chosen = || config.integrations.iter().filter(|integration| wanted(&integration.name));
+    if let Some(disabled) = chosen().find(|integration| selection.only.is_some() && !integration.enabled) {
         return Err(Error::config(format!("the integration `{}` is disabled: `enabled = false`", disabled.name)));
     }
-    Ok(named().filter(|integration| integration.enabled).collect())
+    Ok(chosen().filter(|integration| integration.enabled).collect())
 }
 
 fn context(integration: &Integration, companies: &[Company], world: Arc<dyn World>) -> Context {
