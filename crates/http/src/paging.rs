@@ -20,9 +20,9 @@ pub enum Next {
     End,
     /// The same request with this query parameter set.
     Query(String, String),
-    /// The address that the vendor gives, verbatim.
+    /// The same request at the address that the vendor gives, verbatim.
     Link(String),
-    /// The address that the vendor gives, with those query parameters of ours added that it dropped.
+    /// The same, with those query parameters of ours added that the address dropped.
     LinkKeepingQuery(String),
 }
 
@@ -141,7 +141,7 @@ impl Walk {
         self.call = match next {
             Next::End => None,
             Next::Query(parameter, value) => Some(call.query(&parameter, value)),
-            Next::Link(link) => Some(Call { headers: call.headers, ..Call::link(link) }),
+            Next::Link(link) => Some(call.at_link(link)),
             Next::LinkKeepingQuery(link) => Some(self.api.keep_query(call, link)?),
         };
         self.index += 1;
@@ -152,7 +152,7 @@ impl Walk {
 impl Api {
     /// A link of the vendor's, with the parameters of `call` that it dropped.
     fn keep_query(&self, call: Call, link: String) -> Result<Call> {
-        let mut next = Call { headers: call.headers.clone(), ..Call::link(link) };
+        let mut next = call.clone().at_link(link);
         let known = self.url_of(&next)?;
         let known: HashSet<String> = known.query_pairs().map(|(name, _)| name.into_owned()).collect();
         let earlier = match call.target {

@@ -163,6 +163,19 @@ async fn by_a_link_header() {
 }
 
 #[tokio::test]
+async fn a_list_that_is_asked_for_with_a_body_is_followed_with_it() {
+    let vendor = by_link(|base, cursor| format!("{base}/sites?after={cursor}")).await;
+    for next in [Next::link, Next::link_keeping_query] {
+        let first = Call::post("/sites").json(&json!({ "of": ["8"] })).unwrap().repeatable();
+        let next = |page: &Page, _: &Position<'_>| next(page.next.as_deref());
+        assert_eq!(read(&vendor.api(), first, next).await.unwrap(), [1, 2, 3]);
+    }
+    for request in vendor.requests().await {
+        assert_eq!((request.method.as_str(), &*request.body), ("POST", &br#"{"of":["8"]}"#[..]), "{}", request.url);
+    }
+}
+
+#[tokio::test]
 async fn link_headers_are_read_in_all_their_forms() {
     for (headers, next) in [
         (&[r#"<https://v/2>; rel="next""#][..], Some("https://v/2")),
