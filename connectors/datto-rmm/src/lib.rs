@@ -2,19 +2,17 @@
 
 mod wire;
 
-use crate::wire::{Account, BLOCK, Device, Page, Site, blocked};
+use crate::wire::{Device, Page, Site};
 use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 use tallysheet_core::tally::OfflineLimit;
 use tallysheet_core::{
     Capability, Code, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Identity, Meta, MetricDef,
     Notice, OrgCounts, Probe, Result, Secret, Standing, VendorOrg, Verdict, async_trait, register_connector,
 };
-use tallysheet_http::{Api, Call, Grant, OAuth2, Retry, Tokens, segment};
+use tallysheet_http::{Api, Call, Grant, OAuth2, Tokens, segment};
 
 /// Settings of a `kind = "datto-rmm"` integration.
 #[derive(Deserialize, JsonSchema)]
@@ -41,7 +39,6 @@ static OTHER: MetricDef = MetricDef::number("Other devices", "devices").on_reque
 static ON_DEMAND: MetricDef = MetricDef::number("On-demand devices", "devices").on_request();
 static METRICS: &[&MetricDef] = &[&DEVICES, &WORKSTATIONS, &SERVERS, &NETWORK, &PRINTERS, &ESXI, &OTHER, &ON_DEMAND];
 
-/// Why a device in the deletion queue is in no count.
 const DELETED: &str = "deleted";
 
 /// Counts the managed devices of every site.
@@ -63,11 +60,9 @@ impl ConnectorSpec for DattoRmm {
     };
 
     fn connect(config: Config, cx: &Context) -> Result<Connector> {
-        let retry = Retry { wait_after_429: Duration::from_mins(1), longest_retry_after: BLOCK, ..Retry::default() };
-        let slowed_down = AtomicBool::new(false);
         // 600 reads a minute for all users of the account: half is left to others (README, Limits).
-        let api = Api::builder(cx, None).without("/api/v2").without("/api").per_minute(300).retry(retry);
-        let api = api.classify(move |reply| blocked(&slowed_down, reply)).build()?;
+        let api = Api::builder(cx, None).without("/api/v2").without("/api").per_minute(300);
+        let api = api.seconds_after_429(60).block_after_429(300).build()?;
         let (username, password) = (config.api_key.expose().to_owned(), config.api_secret.clone());
         let grant = Grant::Password { username, password, client: Some(("public-client", "public")) };
         let tokens = OAuth2::new(cx, &api.address(None, "/auth/oauth/token"), grant)?;
@@ -79,8 +74,7 @@ register_connector!(DattoRmm);
 #[async_trait]
 impl Probe for DattoRmm {
     async fn check(&self) -> Result<Identity> {
-        let account: Account = self.api.json(&Call::get("/api/v2/account")).await?;
-        Ok(Identity { account: account.name, id: Some(account.uid.0), expires: None })
+        self.api.identity(&Call::get("/api/v2/account"), "/name", "/uid").await
     }
 }
 
@@ -92,8 +86,8 @@ impl CountSource for DattoRmm {
 
     async fn counts(&self) -> Result<Counts> {
         let sites = self.sites().await?;
-        let listed = self.devices("/api/v2/account/devices", sites.values()).await?;
-        let checked = listed.into_iter().map(|org| self.checked(sites.get(&org.org.id), org));
+        let listed = self.devices("/api/v2/account/devices", &sites).await?;
+        let checked = listed.into_iter().map(|org| self.checked(&sites, org));
         let (orgs, notices): (_, Vec<_>) = join_all(checked).await.into_iter().unzip();
         Ok(Counts { orgs, notices: notices.into_iter().flatten().collect(), ..Counts::default() })
     }
@@ -101,67 +95,53 @@ impl CountSource for DattoRmm {
 
 impl DattoRmm {
     async fn sites(&self) -> Result<BTreeMap<String, Site>> {
-        let first = Call::get("/api/v2/account/sites").query("max", 250);
-        self.api.list(first, |site: &Site| &site.uid, Page::part).await
+        self.api.list(Call::get("/api/v2/account/sites").query("max", 250), |site: &Site| &site.uid, Page::part).await
     }
 
-    /// A list of devices, folded by site.
-    async fn devices(&self, path: &str, sites: impl Iterator<Item = &Site> + Send) -> Result<Vec<OrgCounts>> {
-        let sites: BTreeMap<&str, &Site> = sites.map(|site| (site.uid.as_str(), site)).collect();
-        let offline = OfflineLimit::days(self.config.max_offline_days, self.cx.now());
+    /// A list of devices, folded by site. The total that it states is not used: comparison by site does it better.
+    async fn devices(&self, path: &str, sites: &BTreeMap<String, Site>) -> Result<Vec<OrgCounts>> {
         let mut fold = Devices::new(METRICS);
-        for site in sites.values() {
-            fold.org(site.org(), site.standing());
-        }
-        let mut pages = self.api.pages(Call::get(path).query("max", 250), Page::<Device>::next);
-        while let Some(page) = pages.next().await? {
-            for device in page.rows {
-                let (uid, site_uid) = (device.uid.as_str(), device.site_uid.as_str());
-                let site = sites.get(site_uid).copied();
-                fold.add(site_uid, uid, &device.verdict(site, self.config.exclude_suspended, offline));
-            }
-        }
+        sites.values().for_each(|site| fold.org(site.org(), site.standing()));
+        let add = |device: Device| fold.add(&device.site_uid.0, &device.uid.0, &self.verdict(&device, sites));
+        self.api.each(Call::get(path).query("max", 250), Page::part, add).await?;
         // An on-demand customer has another licence: left out of all but the last metric (README, What is counted).
-        let on_demand = |org: &OrgCounts| {
-            let site = sites.get(org.org.id.as_str());
-            org.standing == Standing::Customer && site.is_some_and(|site| site.on_demand)
+        let licensed = |org: OrgCounts| match sites.get(&org.org.id) {
+            Some(at) if at.on_demand && org.standing == Standing::Customer => org.left_out_but(&ON_DEMAND, "on-demand"),
+            _ => org,
         };
-        let licensed = |org| if on_demand(&org) { org.left_out_but(&ON_DEMAND, "on-demand") } else { org };
         Ok(fold.finish().into_iter().map(licensed).collect())
     }
 
     /// The account's list was seen to miss devices: a site that states another number is asked itself (README, Quirks).
     /// Where that fails, the site fails, and no other.
-    async fn checked(&self, site: Option<&Site>, listed: OrgCounts) -> (OrgCounts, Option<Notice>) {
-        let told = listed.held(&DEVICES, DELETED);
-        let differs = site.and_then(|site| Some((site, site.stated().filter(|stated| *stated != told)?)));
-        let Some((site, stated)) = differs else { return (listed, None) };
-        let path = format!("/api/v2/site/{}/devices", segment(site.uid.as_str()));
-        let own = match self.devices(&path, std::iter::once(site)).await {
-            Ok(own) => own.into_iter().find(|org| org.org.id == site.uid.0).unwrap_or(listed),
+    async fn checked(&self, sites: &BTreeMap<String, Site>, listed: OrgCounts) -> (OrgCounts, Option<Notice>) {
+        let (id, name, told) = (listed.org.id.clone(), listed.org.name.clone(), listed.held(&DEVICES, DELETED));
+        let Some(stated) = sites.get(&id).and_then(Site::stated).filter(|n| *n != told) else { return (listed, None) };
+        let own = match self.devices(&format!("/api/v2/site/{}/devices", segment(&id)), sites).await {
+            Ok(own) => own.into_iter().find(|org| org.org.id == id).unwrap_or(listed),
             Err(error) => OrgCounts { standing: listed.standing, ..OrgCounts::failed(listed.org, &error) },
         };
-        let message =
-            format!("the account's list has {told} of its devices, and it states {stated}; it is asked itself");
-        let notice = Notice::warning(Code::TotalDiffers, format!("{}: {message}", site.name)).about(&site.name);
-        (own, Some(notice))
+        let message = format!("{name}: the account's list has {told} of its devices, it states {stated}: asked itself");
+        (own, Some(Notice::warning(Code::TotalDiffers, message).about(&name)))
+    }
+
+    /// What a device counts as, or why it does not (README, What is counted).
+    fn verdict(&self, device: &Device, sites: &BTreeMap<String, Site>) -> Verdict {
+        let (site, Config { exclude_suspended, max_offline_days, .. }) = (sites.get(&device.site_uid.0), &self.config);
+        let offline = OfflineLimit::days(*max_offline_days, self.cx.now());
+        let on_demand = site.is_some_and(|site| site.on_demand).then_some(&ON_DEMAND);
+        Verdict::counted([&DEVICES, device.class()].into_iter().chain(on_demand))
+            .left_out_if(device.deleted == Some(true) || site.is_some_and(Site::is_bin), DELETED)
+            .left_out_if(*exclude_suspended && device.suspended == Some(true), "suspended")
+            .left_out_if(offline.exceeded(device.last_seen), OfflineLimit::REASON)
     }
 }
 
 impl Device {
-    /// What it counts as, or why it does not (README, What is counted).
-    fn verdict(&self, site: Option<&Site>, exclude_suspended: bool, offline: OfflineLimit) -> Verdict {
-        let on_demand = site.is_some_and(|site| site.on_demand).then_some(&ON_DEMAND);
-        Verdict::counted([&DEVICES, self.class()].into_iter().chain(on_demand))
-            .left_out_if(self.deleted == Some(true) || site.is_some_and(Site::is_deleted), DELETED)
-            .left_out_if(exclude_suspended && self.suspended == Some(true), "suspended")
-            .left_out_if(offline.exceeded(self.last_seen), OfflineLimit::REASON)
-    }
-
     /// Its one class: by `deviceClass`, else by category, else by operating system.
     fn class(&self) -> &'static MetricDef {
-        let category = self.kind.as_ref().and_then(|kind| kind.category.as_deref());
-        match (self.class.as_deref().unwrap_or_default(), category.unwrap_or_default()) {
+        let category = self.device_type.as_ref().and_then(|kind| kind.category.as_deref());
+        match (self.device_class.as_deref().unwrap_or_default(), category.unwrap_or_default()) {
             ("rmmnetworkdevice", _) => &NETWORK,
             ("printer", _) => &PRINTERS,
             ("esxihost", _) => &ESXI,
@@ -176,7 +156,3 @@ impl Device {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "../tests/unit/rules.rs"]
-mod tests;

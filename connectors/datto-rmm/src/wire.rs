@@ -1,29 +1,9 @@
 //! What Datto RMM sends, as far as it is read.
 
 use serde::Deserialize;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 use tallysheet_core::wire::{Id, Moment, Number, Word};
-use tallysheet_core::{Decimal, Error, ErrorKind, Hint, Standing, VendorOrg};
-use tallysheet_http::{Next, Part, Position, Reply};
-
-/// How long Datto blocks an address that goes on asking.
-pub(crate) const BLOCK: Duration = Duration::from_mins(5);
-
-/// A 403 that follows a 429 is no missing right: the address is blocked for some minutes (README, Limits).
-pub(crate) fn blocked(slowed_down: &AtomicBool, reply: &Reply) -> Option<Error> {
-    slowed_down.fetch_or(reply.status() == 429, Ordering::Relaxed);
-    (reply.status() == 403 && slowed_down.load(Ordering::Relaxed)).then(|| {
-        let error = Error::new(ErrorKind::RateLimited, "Datto blocks this address, as it was asked too often");
-        error.advice("lower `requests_per_minute`").with_retry_after(Some(BLOCK))
-    })
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Account {
-    pub(crate) uid: Id,
-    pub(crate) name: String,
-}
+use tallysheet_core::{Decimal, Hint, Standing, VendorOrg};
+use tallysheet_http::{Next, Part, Position};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,12 +22,9 @@ pub(crate) struct PageDetails {
 
 impl<T> Page<T> {
     /// The link may have lost our `max` (README, Quirks).
-    pub(crate) fn next(&self, _: &Position<'_>) -> Next {
-        Next::link_keeping_query(self.page_details.next_page_url.as_deref())
-    }
-
-    pub(crate) fn part(self, at: &Position<'_>) -> Part<T> {
-        Part { next: self.next(at), stated: self.page_details.total_count, rows: self.rows }
+    pub(crate) fn part(self, _: &Position<'_>) -> Part<T> {
+        let next = Next::link_keeping_query(self.page_details.next_page_url.as_deref());
+        Part { rows: self.rows, stated: self.page_details.total_count, next }
     }
 }
 
@@ -84,15 +61,13 @@ impl Site {
         }
     }
 
-    /// Whether it is the site of deleted devices.
-    pub(crate) fn is_deleted(&self) -> bool {
+    pub(crate) fn is_bin(&self) -> bool {
         self.name.trim().eq_ignore_ascii_case("deleted devices")
     }
 
     /// How many devices it has, as it says itself. What was deleted is not asked for again: the vendor refuses the uid.
     pub(crate) fn stated(&self) -> Option<Decimal> {
-        let stated = self.devices_status.as_ref()?.number_of_devices?.0;
-        (!self.is_deleted()).then_some(stated)
+        Some(self.devices_status.as_ref().filter(|_| !self.is_bin())?.number_of_devices?.0)
     }
 }
 
@@ -102,10 +77,8 @@ impl Site {
 pub(crate) struct Device {
     pub(crate) uid: Id,
     pub(crate) site_uid: Id,
-    #[serde(rename = "deviceClass")]
-    pub(crate) class: Option<Word>,
-    #[serde(rename = "deviceType")]
-    pub(crate) kind: Option<DeviceType>,
+    pub(crate) device_class: Option<Word>,
+    pub(crate) device_type: Option<DeviceType>,
     pub(crate) operating_system: Option<Word>,
     pub(crate) deleted: Option<bool>,
     pub(crate) suspended: Option<bool>,

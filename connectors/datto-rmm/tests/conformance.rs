@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::time::Duration;
 use tallysheet_connector_datto_rmm as _;
-use tallysheet_core::{Code, Counts, ErrorKind};
+use tallysheet_core::{Code, Counts, Decimal, ErrorKind, MetricDef, OrgCounts, Standing};
 use tallysheet_testkit::{Case, Exchange, Expected, Org, TestWorld, conformance, counts, fixture};
 
 const LARKSPUR: &str = "5f0c2b1e-1111-4222-8333-000000000001";
@@ -23,6 +23,8 @@ const LABELS: [&str; 8] = [
     "Other devices",
     "On-demand devices",
 ];
+
+const DEFAULT: &[&str] = &["Devices", "Workstations", "Servers", "Network devices"];
 
 fn token() -> Exchange {
     Exchange::post("/auth/oauth/token")
@@ -138,7 +140,7 @@ async fn a_site_that_is_asked_itself_is_told() {
     let told: Vec<_> = counts.notices.iter().map(|notice| (notice.code, notice.company.as_deref())).collect();
     assert_eq!(told, [(Some(Code::TotalDiffers), Some("Old Mill - Depot"))]);
     let message = &counts.notices[0].message;
-    assert!(message.contains("has 1 of its devices, and it states 3"), "{message}");
+    assert!(message.contains("has 1 of its devices, it states 3"), "{message}");
 }
 
 #[tokio::test]
@@ -150,6 +152,105 @@ async fn a_device_of_a_site_that_is_not_listed_is_not_dropped() {
     let counts = counts(case, &TestWorld::new()).await.unwrap();
     assert_eq!(counts.orgs.len(), 1);
     assert_eq!(counts.orgs[0].org.id, "5f0c2b1e-1111-4222-8333-0000000000ff");
+}
+
+/// What the vendor answers where it has these sites and these devices.
+fn listing(further: Value, sites_rows: &[Value], devices: &[Value]) -> Case {
+    let mut case = case(further);
+    case.exchanges.truncate(2);
+    case.exchanges.push(sites(None).reply(json!({ "pageDetails": {}, "sites": sites_rows })));
+    let devices = json!({ "pageDetails": {}, "devices": devices });
+    case.exchanges.push(list("/api/v2/account/devices", None).reply(devices));
+    case
+}
+
+async fn counted(case: Case) -> Counts {
+    counts(case, &TestWorld::new()).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// How many an org holds, counted or left out.
+fn held(org: &OrgCounts, label: &'static str) -> Decimal {
+    org.held(&MetricDef { default: DEFAULT.contains(&label), ..MetricDef::number(label, "devices") }, "")
+}
+
+#[tokio::test]
+async fn a_device_is_of_one_class() {
+    let server = Some("Microsoft Windows SERVER 2019 Standard");
+    let rules = [
+        (Some("rmmnetworkdevice"), Some("Server"), None, "Network devices"),
+        (Some("printer"), None, None, "Printers"),
+        (Some("EsxiHost"), Some("ESXi Host"), None, "ESXi hosts"),
+        (Some("unknown"), Some("Network Device"), server, "Other devices"),
+        (Some("device"), Some("Server"), None, "Servers"),
+        (Some("device"), Some("Desktop"), server, "Workstations"),
+        (Some("device"), Some(" LAPTOP "), None, "Workstations"),
+        (None, Some("Workstation"), None, "Workstations"),
+        (Some("device"), Some("Network Device (Router)"), None, "Network devices"),
+        (Some("device"), Some("Multifunction Printer"), None, "Printers"),
+        (Some("device"), Some("VMware ESXi"), None, "ESXi hosts"),
+        (Some("device"), Some("Appliance"), server, "Servers"),
+        (Some("device"), Some("Appliance"), Some("Linux"), "Other devices"),
+        (Some("device"), None, server, "Servers"),
+        (Some("device"), None, None, "Other devices"),
+        (Some("toaster"), None, None, "Other devices"),
+    ];
+    // Each at a site of its own.
+    let device = |(index, (class, category, system, _)): (usize, &(_, Option<&str>, _, _))| {
+        let kind = category.map(|category| json!({ "category": category }));
+        json!({ "uid": index, "siteUid": index, "deviceClass": class, "deviceType": kind, "operatingSystem": system })
+    };
+    let devices: Vec<Value> = rules.iter().enumerate().map(device).collect();
+    let counts = counted(listing(Value::Null, &[], &devices)).await;
+    for (index, rule) in rules.iter().enumerate() {
+        let org = counts.orgs.iter().find(|org| org.org.id == index.to_string()).unwrap();
+        let classes: Vec<&str> = LABELS.into_iter().filter(|label| held(org, label) == Decimal::ONE).collect();
+        assert_eq!(classes, ["Devices", rule.3], "{rule:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_device_counts_once_or_is_left_out_for_a_reason() {
+    let sites = [("Acme Managed IT", false), ("On Demand Printing", true), ("DELETED DEVICES", false)];
+    let sites = sites.map(|(name, on_demand)| json!({ "uid": name, "name": name, "onDemand": on_demand }));
+    let mut devices = Vec::new();
+    for class in ["rmmnetworkdevice", "device", "unknown", "toaster"] {
+        for category in [json!(null), json!({ "category": "Laptop" }), json!({ "category": null })] {
+            for (deleted, suspended) in [(None, None), (Some(true), Some(false)), (Some(false), Some(true))] {
+                for (last_seen, site) in
+                    [None, Some(1_500_000_000)].into_iter().flat_map(|at| sites.iter().map(move |s| (at, s)))
+                {
+                    devices.push(json!({ "uid": devices.len(), "siteUid": site["uid"], "deviceClass": class,
+                        "deviceType": category, "deleted": deleted, "suspended": suspended, "lastSeen": last_seen }));
+                }
+            }
+        }
+    }
+    let each = Decimal::from(devices.len() / sites.len());
+    for settings in [json!({}), json!({ "exclude_suspended": true, "max_offline_days": 30 })] {
+        for org in counted(listing(settings, &sites, &devices)).await.orgs {
+            assert_eq!(held(&org, "Devices"), each);
+            assert_eq!(LABELS[1..7].iter().map(|label| held(&org, label)).sum::<Decimal>(), each);
+            let is_bin = org.org.name == "DELETED DEVICES";
+            let all = MetricDef::number("Devices", "devices");
+            assert_eq!(
+                org.held(&all, "deleted"),
+                if is_bin { 0.into() } else { each * Decimal::TWO / Decimal::from(3) }
+            );
+            let is_on_demand = org.org.name == "On Demand Printing";
+            assert_eq!(held(&org, "On-demand devices"), if is_on_demand { each } else { Decimal::ZERO });
+        }
+    }
+}
+
+#[tokio::test]
+async fn system_sites_are_known_by_their_whole_names() {
+    let names = ["Deleted Devices", "DELETED DEVICES", "Managed", "OnDemand", "Acme Managed IT", "On Demand Printing"];
+    let sites = names.map(|name| json!({ "uid": name, "name": name, "onDemand": false }));
+    let orgs = counted(listing(Value::Null, &sites, &[])).await.orgs;
+    let customers: Vec<&str> =
+        orgs.iter().filter(|org| org.standing == Standing::Customer).map(|org| &*org.org.name).collect();
+    assert_eq!(customers, names[4..]);
+    assert_eq!(orgs.len(), names.len());
 }
 
 /// The answers to the list of sites, one after another, before the good one.

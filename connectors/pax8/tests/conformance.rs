@@ -1,5 +1,4 @@
 //! Pax8 against the conformance suite, and its own traps.
-#![allow(clippy::unwrap_used, reason = "the helpers of a test too")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use serde_json::{Value, json};

@@ -11,10 +11,11 @@ use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tallysheet_core::tally::Listed;
 use tallysheet_core::wire::Id;
-use tallysheet_core::{Context, Error, ErrorKind, Result, World};
+use tallysheet_core::{Context, Error, ErrorKind, Identity, Result, World};
 
 /// What every vendor sees as the caller.
 const USER_AGENT: &str = concat!("Tallysheet/", env!("CARGO_PKG_VERSION"));
@@ -135,6 +136,15 @@ impl Api {
         }
     }
 
+    /// Whose credential it is: the JSON pointers of its name and its id in the answer.
+    pub async fn identity(&self, call: &Call, name: &str, id: &str) -> Result<Identity> {
+        let reply = self.send(call).await?;
+        let missing = |what| Error::bad_response(format!("{} was answered without `{what}`", self.describe(call)));
+        let account = reply.json_at(&[name])?.ok_or_else(|| missing(name))?;
+        let id: Id = reply.json_at(&[id])?.ok_or_else(|| missing(id))?;
+        Ok(Identity { account, id: Some(id.0), expires: None })
+    }
+
     /// What stands at `path/ID` for each of these ids, asked for side by side. What the vendor has not is not there.
     pub async fn find_all<T: DeserializeOwned>(
         &self,
@@ -154,17 +164,31 @@ impl Api {
         &self,
         first: Call,
         id: impl Fn(&T) -> &Id,
-        mut part: impl FnMut(P, &Position<'_>) -> Part<T>,
+        part: impl FnMut(P, &Position<'_>) -> Part<T>,
     ) -> Result<BTreeMap<String, T>> {
-        let what = format!("rows in answer to {}", self.describe(&first));
-        let (mut walk, mut rows) = (Walk::new(self.clone(), first), Listed::default());
-        while let Some((call, reply)) = walk.step().await? {
-            let Part { rows: more, stated, next } = part(reply.json()?, &walk.position(&reply));
-            walk.follow(call, next)?;
-            rows.stated(stated);
-            more.into_iter().for_each(|row| rows.add(id(&row).0.clone(), row));
-        }
+        let (what, mut rows) = (format!("rows in answer to {}", self.describe(&first)), Listed::default());
+        let stated = self.each(first, part, |row| rows.add(id(&row).0.clone(), row)).await?;
+        rows.stated(stated);
         rows.finish(&what)
+    }
+
+    /// Hands over each row of a list, page by page; returns the total that the vendor states, if it does. Where this
+    /// fails, nothing of what came may be used.
+    pub async fn each<P: DeserializeOwned, T>(
+        &self,
+        first: Call,
+        mut part: impl FnMut(P, &Position<'_>) -> Part<T>,
+        mut row: impl FnMut(T),
+    ) -> Result<Option<usize>> {
+        let (mut walk, mut total) = (Walk::new(self.clone(), first), None);
+        while let Some((call, reply)) = walk.step().await? {
+            let Part { rows, stated, next } = part(reply.json()?, &walk.position(&reply));
+            walk.follow(call, next)?;
+            rows.into_iter().for_each(&mut row);
+            // Where pages differ, the largest stands: a row that went away pulls another one over the edge, unseen.
+            total = total.max(stated);
+        }
+        Ok(total)
     }
 
     /// The same for several lists side by side; a row that stands in two of them is one.
@@ -463,6 +487,23 @@ impl ApiBuilder {
     #[must_use]
     pub fn classify(mut self, classify: impl Fn(&Reply) -> Option<Error> + Send + Sync + 'static) -> Self {
         self.policy.classify = Arc::new(classify);
+        self
+    }
+
+    /// Says that a 403 after a 429 is no missing right: the vendor blocks the address for so many seconds. After
+    /// [`Self::classify`].
+    #[must_use]
+    pub fn block_after_429(mut self, seconds: u64) -> Self {
+        let (wait, own, slowed_down) = (Duration::from_secs(seconds), self.policy.classify, AtomicBool::new(false));
+        self.policy.retry.longest_retry_after = self.policy.retry.longest_retry_after.max(wait);
+        self.policy.classify = Arc::new(move |reply| {
+            slowed_down.fetch_or(reply.status == 429, Ordering::Relaxed);
+            if reply.status != 403 || !slowed_down.load(Ordering::Relaxed) {
+                return own(reply);
+            }
+            let error = Error::new(ErrorKind::RateLimited, "the vendor blocks this address, as it was asked too often");
+            Some(error.advice("lower `requests_per_minute`").with_retry_after(Some(wait)))
+        });
         self
     }
 

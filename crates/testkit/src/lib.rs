@@ -1,10 +1,10 @@
-//! What tests share: a world with a fake clock, and (in [`conformance`]) the suite that every connector passes.
+//! What tests share: a world with a fake clock, and (in [`mod@conformance`]) the suite that every connector passes.
 //! Production code never depends on this crate.
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | [`case`] | a connector's test as data |
-//! | [`conformance`] | the suite: its steps, and how they are run |
+//! | [`mod@conformance`] | the suite: its steps, and how they are run |
 //! | `steps` | the steps themselves: calls, faults, claims |
 //! | `bench` | one connector set up against one fixture server, asked again and again |
 //! | `server`, `request` | the fixture server: what it answers, and which request is meant |
