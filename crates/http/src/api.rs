@@ -172,6 +172,24 @@ impl Api {
         rows.finish(&what)
     }
 
+    /// The same, but `None` where the vendor has no such list (404, 410). One that ends in a 404 is an error.
+    pub async fn find_list<P: DeserializeOwned, T>(
+        &self,
+        first: Call,
+        id: impl Fn(&T) -> &Id,
+        mut part: impl FnMut(P, &Position<'_>) -> Part<T>,
+    ) -> Result<Option<BTreeMap<String, T>>> {
+        let mut begun = false;
+        let listed = self.list(first, id, |page, at| {
+            begun = true;
+            part(page, at)
+        });
+        match listed.await {
+            Err(error) if error.kind() == ErrorKind::NotFound && !begun => Ok(None),
+            listed => listed.map(Some),
+        }
+    }
+
     /// Hands over each row of a list, page by page; returns the total that the vendor states, if it does. Where this
     /// fails, nothing of what came may be used.
     pub async fn each<P: DeserializeOwned, T>(

@@ -24,6 +24,8 @@ pub enum Next {
     Link(String),
     /// The same, with those query parameters of ours added that the address dropped.
     LinkKeepingQuery(String),
+    /// There should be more, and nothing tells where: an error.
+    Lost,
 }
 
 impl Next {
@@ -75,6 +77,20 @@ pub struct Part<T> {
     pub stated: Option<usize>,
     /// What comes after it.
     pub next: Next,
+}
+
+impl<T> Part<T> {
+    /// A page whose `Link` header leads to the next.
+    pub fn linked(rows: Vec<T>, at: &Position<'_>) -> Self {
+        Self { rows, stated: None, next: Next::link(at.reply.next_link().as_deref()) }
+    }
+
+    /// The same where a page has `limit` rows at most: without a link, a full one is not the last.
+    #[must_use]
+    pub fn full_at(self, limit: usize) -> Self {
+        let lost = self.next == Next::End && self.rows.len() >= limit;
+        Self { next: if lost { Next::Lost } else { self.next }, ..self }
+    }
 }
 
 /// A stream of pages: [`Pages::next`] until `None`. An error ends it, and then none of the pages may be used.
@@ -140,6 +156,11 @@ impl Walk {
     pub(crate) fn follow(&mut self, call: Call, next: Next) -> Result<()> {
         self.call = match next {
             Next::End => None,
+            Next::Lost => {
+                let what = format!("page {} of {} is full", self.index + 1, self.api.describe(&call));
+                let message = format!("{what}, and nothing leads to the next; none of the list is used");
+                return Err(Error::bad_response(message));
+            }
             Next::Query(parameter, value) => Some(call.query(&parameter, value)),
             Next::Link(link) => Some(call.at_link(link)),
             Next::LinkKeepingQuery(link) => Some(self.api.keep_query(call, link)?),
