@@ -25,9 +25,9 @@ macro_rules! bundle {
 bundle! {
     "datto-rmm" => tallysheet_connector_datto_rmm,
     "connectwise-automate",
-    "ninjaone",
+    "ninjaone" => tallysheet_connector_ninjaone,
     "connectwise-asio" => tallysheet_connector_connectwise_asio,
-    "immybot",
+    "immybot" => tallysheet_connector_immybot,
     "microsoft-graph" => tallysheet_connector_microsoft_graph,
     "huntress" => tallysheet_connector_huntress,
     "sentinelone",

@@ -19,6 +19,9 @@ pub(crate) async fn demo(global: &Global, arguments: &DemoArguments) -> Result<u
     write(&config, &simulation.config_toml())?;
     write(&folder.path().join("companies.csv"), &simulation.companies_csv()?)?;
 
+    if arguments.output == Path::new("-") {
+        return Err(Error::config("demo --output wants a file; its table is on standard output already"));
+    }
     let here = std::path::absolute(&arguments.output).map_err(|error| Error::config(format!("--output: {error}")))?;
     let wanted = RunArguments { output: Some(here.display().to_string()), ..RunArguments::default() };
     let result = run::collect(&Setup::load(Some(&config))?, global, &wanted).await?;

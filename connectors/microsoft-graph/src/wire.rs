@@ -1,25 +1,40 @@
-//! What Graph and its login service answer: rows, and refusals.
+//! What Graph answers: rows, and refusals.
 
 use crate::names::Sku;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use tallysheet_core::wire::{Id, Moment, Number};
-use tallysheet_core::{Decimal, Error, ErrorKind};
-use tallysheet_http::Reply;
+use tallysheet_core::wire::{Id, Moment, Number, Word};
+use tallysheet_core::{Decimal, Error, ErrorKind, VendorOrg};
+use tallysheet_http::{Next, Part, Position, Reply};
 
 #[derive(Deserialize)]
 pub(crate) struct Page<T> {
     pub(crate) value: Vec<T>,
     #[serde(rename = "@odata.nextLink")]
-    pub(crate) next: Option<String>,
+    next: Option<String>,
 }
 
+impl<T> Page<T> {
+    pub(crate) fn part(self, _: &Position<'_>) -> Part<T> {
+        Part { next: Next::link(self.next.as_deref()), stated: None, rows: self.value }
+    }
+}
+
+/// A customer, as contracts and relationships name it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Contract {
-    pub(crate) customer_id: Id,
-    pub(crate) display_name: Option<String>,
-    pub(crate) default_domain_name: Option<String>,
+pub(crate) struct Customer {
+    #[serde(rename = "customerId", alias = "tenantId")]
+    pub(crate) id: Id,
+    display_name: Option<String>,
+    default_domain_name: Option<String>,
+}
+
+impl Customer {
+    pub(crate) fn org(&self) -> VendorOrg {
+        let org = VendorOrg::new(self.id.as_str(), self.display_name.as_deref().unwrap_or(self.id.as_str()));
+        org.domain(self.default_domain_name.as_deref().unwrap_or_default())
+    }
 }
 
 #[derive(Deserialize)]
@@ -29,13 +44,6 @@ pub(crate) struct Relationship {
     #[serde(default)]
     end_date_time: Moment,
     auto_extend_duration: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Customer {
-    pub(crate) tenant_id: Id,
-    pub(crate) display_name: Option<String>,
 }
 
 impl Relationship {
@@ -50,14 +58,20 @@ impl Relationship {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Organization {
-    pub(crate) id: Id,
-    pub(crate) display_name: Option<String>,
-    pub(crate) verified_domains: Vec<Domain>,
+    display_name: Option<String>,
+    verified_domains: Vec<Domain>,
 }
 
 #[derive(Deserialize)]
-pub(crate) struct Domain {
-    pub(crate) name: Option<String>,
+struct Domain {
+    name: Option<String>,
+}
+
+impl Organization {
+    pub(crate) fn name(&self, org: VendorOrg) -> VendorOrg {
+        let org = VendorOrg { name: self.display_name.clone().unwrap_or(org.name), ..org };
+        self.verified_domains.iter().filter_map(|domain| domain.name.as_deref()).fold(org, VendorOrg::domain)
+    }
 }
 
 #[derive(Deserialize)]
@@ -65,27 +79,27 @@ pub(crate) struct Domain {
 pub(crate) struct Licence {
     #[serde(flatten)]
     pub(crate) sku: Sku,
-    pub(crate) applies_to: Option<String>,
-    pub(crate) capability_status: Option<String>,
+    pub(crate) applies_to: Option<Word>,
+    pub(crate) capability_status: Option<Word>,
     pub(crate) consumed_units: Option<Number>,
-    pub(crate) prepaid_units: Option<Units>,
+    prepaid_units: Option<Units>,
 }
 
 /// A null unit is none of it; where the whole object is absent, nothing is known.
 #[derive(Deserialize)]
-pub(crate) struct Units {
+struct Units {
     enabled: Option<Number>,
     warning: Option<Number>,
 }
 
-impl Units {
-    pub(crate) fn enabled(&self) -> Decimal {
-        self.enabled.map_or(Decimal::ZERO, |units| units.0)
+impl Licence {
+    pub(crate) fn enabled(&self) -> Option<Decimal> {
+        Some(self.prepaid_units.as_ref()?.enabled.map_or(Decimal::ZERO, |units| units.0))
     }
 
     /// Expired, but within the grace period: still usable.
     pub(crate) fn warning(&self) -> Decimal {
-        self.warning.map_or(Decimal::ZERO, |units| units.0)
+        self.prepaid_units.as_ref().and_then(|units| units.warning).map_or(Decimal::ZERO, |units| units.0)
     }
 }
 
@@ -95,46 +109,16 @@ pub(crate) struct Subscription {
     pub(crate) id: Id,
     #[serde(flatten)]
     pub(crate) sku: Sku,
-    pub(crate) status: Option<String>,
+    pub(crate) status: Option<Word>,
     pub(crate) is_trial: Option<bool>,
     pub(crate) total_licenses: Option<Number>,
 }
 
 /// What Graph's own words say beyond the status.
-pub(crate) fn graph_refusal(reply: &Reply) -> Option<Error> {
-    let code: String = refused(reply, "/error/code")?;
-    code.eq_ignore_ascii_case("Authorization_IdentityNotFound").then(|| {
-        let error =
-            Error::new(ErrorKind::Consent, "the tenant does not know the application, or the user has no role in it");
-        error.advice("let its administrator consent, or check the GDAP roles")
-    })
-}
-
-/// What the login service's numbers say beyond the status.
-pub(crate) fn login_refusal(reply: &Reply) -> Option<Error> {
-    let numbers: Vec<u64> = refused(reply, "/error_codes")?;
-    numbers.into_iter().find_map(|number| {
-        let (kind, meaning) = match number {
-            700_016 | 7_000_229 | 65_001 => (ErrorKind::Consent, "the tenant has not consented to the application"),
-            50_020 | 50_177 => (ErrorKind::Consent, "the partner's user is in no GDAP group of the tenant"),
-            90_002 | 900_023 | 5_000_224 => (ErrorKind::NotFound, "there is no such tenant, or none any more"),
-            7_000_215 => (ErrorKind::Auth, "`client_secret` is wrong: take its value, not its id"),
-            7_000_222 => (ErrorKind::Auth, "`client_secret` has expired: make a new one"),
-            700_082 | 50_173 => (ErrorKind::Auth, "`refresh_token` has expired or was revoked: sign in for a new one"),
-            50_076 | 50_079 => {
-                (ErrorKind::Auth, "the user must sign in with a second factor for a new `refresh_token`")
-            }
-            53_003 => (ErrorKind::Auth, "a conditional access policy blocks the sign-in"),
-            _ => return None,
-        };
-        Some(Error::new(kind, format!("{meaning} (AADSTS{number})")))
-    })
-}
-
-/// What stands at `pointer` in a refusal. Its texts are never shown.
-fn refused<T: serde::de::DeserializeOwned>(reply: &Reply, pointer: &str) -> Option<T> {
-    if !(400..500).contains(&reply.status()) {
-        return None;
-    }
-    reply.json_at(&[pointer]).ok().flatten()
+pub(crate) fn refusal(reply: &Reply) -> Option<Error> {
+    let code: Word = reply.refused("/error/code")?;
+    let error =
+        Error::new(ErrorKind::Consent, "the tenant does not know the application, or the user has no role in it");
+    let error = error.advice("let its administrator consent, or check the GDAP roles");
+    (&*code == "authorization_identitynotfound").then_some(error)
 }

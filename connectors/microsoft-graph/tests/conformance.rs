@@ -110,7 +110,7 @@ fn case() -> Case {
             // Answered, and has nothing.
             Org::new(COPPERFIELD, "Copperfield Veterinary Clinic").domain("copperfieldvets.onmicrosoft.com"),
             // Listed, but not asked.
-            Org::new(DUNMORE, "Dunmore Interiors").domain("dunmore.example").value("*", Expected::LeftOut),
+            Org::new(DUNMORE, "Dunmore Interiors").domain("dunmore.example"),
             Org::new(ELMHURST, "Elmhurst Family Practice")
                 .domain("elmhurstpractice.example")
                 .domain("elmhurst-rooms.example")
@@ -207,7 +207,7 @@ async fn the_partners_newest_refresh_token_serves_everywhere_and_a_customers_is_
     }
     let mut case = gdap();
     case.exchanges.truncate(7);
-    let alder_only = json!({ "value": [{ "customer": { "tenantId": ALDER } }] });
+    let alder_only = json!({ "value": [{ "customer": { "tenantId": ALDER, "displayName": "Alder Street Dental" } }] });
     case.exchanges[3] = case.exchanges[3].clone().reply(alder_only);
     let world = TestWorld::new();
     for (spent, newest) in [("planted-refresh", "planted-second"), ("planted-second", "planted-third")] {

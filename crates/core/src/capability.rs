@@ -1,4 +1,5 @@
-//! What a connector can do, as traits. All are object-safe; none has default methods that a wrapper could lose.
+//! What a connector can do, as traits. All are object-safe. The one default method, [`CountSource::orgs`], is right for
+//! every source: a wrapper that forgets it loses calls, never an org.
 
 use crate::counts::Counts;
 use crate::error::Result;

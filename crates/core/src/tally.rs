@@ -311,8 +311,12 @@ impl Subscriptions {
         }
     }
 
-    /// Tells of something that is left out of a product without being a record of its own.
+    /// Tells of something that is left out of a product without being a record of its own; zero is nothing to tell.
     pub fn leave_out(&mut self, org_id: &str, product: Product, reason: &'static str, quantity: Decimal) {
+        if quantity.is_zero() {
+            self.entry(org_id);
+            return;
+        }
         let key = (self.canonical(product), reason);
         let sum = self.entry(org_id).left_out.entry(key).or_default();
         *sum = sum.saturating_add(quantity);

@@ -136,13 +136,12 @@ impl Api {
         }
     }
 
-    /// Whose credential it is: the JSON pointers of its name and its id in the answer.
+    /// Whose credential it is: the JSON pointers of its name (else the id serves) and its id in the answer.
     pub async fn identity(&self, call: &Call, name: &str, id: &str) -> Result<Identity> {
         let reply = self.send(call).await?;
-        let missing = |what| Error::bad_response(format!("{} was answered without `{what}`", self.describe(call)));
-        let account = reply.json_at(&[name])?.ok_or_else(|| missing(name))?;
-        let id: Id = reply.json_at(&[id])?.ok_or_else(|| missing(id))?;
-        Ok(Identity { account, id: Some(id.0), expires: None })
+        let missing = || Error::bad_response(format!("{} was answered without `{id}`", self.describe(call)));
+        let id = reply.json_at::<Id>(&[id])?.ok_or_else(missing)?.0;
+        Ok(Identity { account: reply.json_at(&[name])?.unwrap_or_else(|| id.clone()), id: Some(id), expires: None })
     }
 
     /// What stands at `path/ID` for each of these ids, asked for side by side. What the vendor has not is not there.
@@ -188,6 +187,17 @@ impl Api {
             Err(error) if error.kind() == ErrorKind::NotFound && !begun => Ok(None),
             listed => listed.map(Some),
         }
+    }
+
+    /// All rows of a list that has neither ids nor a total.
+    pub async fn rows<P: DeserializeOwned, T>(
+        &self,
+        first: Call,
+        part: impl FnMut(P, &Position<'_>) -> Part<T>,
+    ) -> Result<Vec<T>> {
+        let mut rows = Vec::new();
+        self.each(first, part, |row| rows.push(row)).await?;
+        Ok(rows)
     }
 
     /// Hands over each row of a list, page by page; returns the total that the vendor states, if it does. Where this

@@ -18,15 +18,19 @@
 //! | [`call`] | a request before it is sent |
 //! | [`reply`] | an answer: its class, its strict decoding |
 //! | [`auth`], [`token`] | how a credential is shown, and how a token is got and kept |
+//! | [`entra`] | what Microsoft's login service means by its numbers |
+//! | [`tenants`] | one vendor, many tenants, a token for each |
 //! | [`limit`] | concurrency and requests a minute |
 //! | [`paging`] | following pages, with a guard against loops |
 
 pub mod api;
 pub mod auth;
 pub mod call;
+pub mod entra;
 pub mod limit;
 pub mod paging;
 pub mod reply;
+pub mod tenants;
 pub mod token;
 
 pub use api::{Api, ApiBuilder, Retry};
@@ -34,4 +38,5 @@ pub use auth::{ApiKey, Auth, Basic, Bearer, Outgoing, Signed, Stamp};
 pub use call::{Call, segment};
 pub use paging::{Next, Pages, Part, Position};
 pub use reply::Reply;
+pub use tenants::Tenants;
 pub use token::{Grant, OAuth2, Token, TokenSource, Tokens};

@@ -70,6 +70,12 @@ impl Reply {
         decoded.map(Some).map_err(|error| self.undecodable(&format!("{at}/{}", error.path()), error.inner()))
     }
 
+    /// What stands at a JSON pointer of a refusal (400 to 499): for a vendor's own codes. Its texts are never shown.
+    pub fn refused<T: DeserializeOwned>(&self, pointer: &str) -> Option<T> {
+        let is_refusal = (400..500).contains(&self.status);
+        is_refusal.then(|| self.json_at(&[pointer]).ok().flatten()).flatten()
+    }
+
     /// A short word in the JSON at `pointer`, if it is one of ours to show: lower-case letters, digits and `_` only.
     pub fn word(&self, pointer: &str) -> Option<String> {
         let json: serde_json::Value = serde_json::from_slice(&self.body).ok()?;

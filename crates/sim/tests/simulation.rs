@@ -53,6 +53,7 @@ async fn what_the_story_tells_is_in_the_sheet() {
     let cell = |words: &str, column: &str| expected.cell(&who(&story, words), column).unwrap().clone();
 
     assert_eq!(cell("without a device", "Datto RMM: Devices"), Truth::Number(0.into()));
+    assert_eq!(cell("wait for approval", "NinjaOne: Workstations"), Truth::Number(0.into()));
     assert_eq!(cell("on-demand", "Datto RMM: Devices"), Truth::LeftOut);
     assert_eq!(cell("is stale", "Huntress: Agents"), Truth::Failed(Code::UnknownOrg));
     assert_eq!(cell("companies.csv says so", "PAX8: Mail Filter Advanced"), Truth::NotApplicable);
@@ -61,6 +62,7 @@ async fn what_the_story_tells_is_in_the_sheet() {
         cell("not consented", "Microsoft 365: Microsoft 365 Business Premium (purchased)"),
         Truth::Failed(Code::ConsentMissing)
     );
+    assert!(matches!(cell("two ImmyBot tenants", "ImmyBot: Devices"), Truth::Number(_)));
     for words in ["two Datto sites", "by the Autotask id", "by its name alone"] {
         assert!(matches!(cell(words, "Datto RMM: Devices"), Truth::Number(_)), "{words}");
     }
@@ -69,7 +71,7 @@ async fn what_the_story_tells_is_in_the_sheet() {
         expected.rows.iter().map(|row| row.cells[place].state()).collect()
     };
     assert_eq!(states(&expected, "Datto West: Servers"), BTreeSet::from(["failed", "not-applicable", "not-mapped"]));
-    for title in ["Datto RMM", "Microsoft 365", "Huntress", "PAX8"] {
+    for title in ["Datto RMM", "NinjaOne", "Microsoft 365", "Huntress", "PAX8"] {
         let unmapped = |row: &&tallysheet_sim::ExpectedRow| row.company.ends_with(&format!("(unmapped, {title})"));
         assert!(expected.rows.iter().any(|row| row.unmapped && unmapped(&row)), "{title}");
     }
@@ -84,9 +86,11 @@ async fn who_is_found_without_an_id_has_none_in_the_file() {
         let quoted = format!("\"{name}\"");
         csv.lines().find(|line| line.starts_with(&name) || line.starts_with(&quoted)).unwrap().to_owned()
     };
-    assert!(csv.starts_with("company,domains,#account,autotask,datto-rmm,datto-west,microsoft-graph,huntress,pax8\n"));
+    assert!(csv.starts_with(
+        "company,domains,#account,autotask,datto-rmm,datto-west,ninjaone,immybot,microsoft-graph,huntress,pax8\n"
+    ));
     let by_name = line("by its name alone");
-    assert!(by_name.ends_with(",-,,,") && !by_name.contains(".example"), "{by_name}");
+    assert!(by_name.ends_with(",-,,,,,") && !by_name.contains(".example"), "{by_name}");
     assert!(line("by its domain").ends_with(','));
     assert!(line("by the Autotask id").contains(",,-,"));
     assert!(line("two Datto sites").contains(';'));

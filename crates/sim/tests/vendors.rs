@@ -115,6 +115,60 @@ async fn datto_refuses_a_wrong_call_a_used_up_token_and_a_revoked_key() {
     assert_eq!(client.get(&format!("{account}/sites?max=251"), &renewed).0, 400);
 }
 
+fn ninjaone_pages(client: &Client, path: &str, token: &str) -> Vec<Value> {
+    let (url, mut all) = (client.setting("ninjaone", "url"), Vec::new());
+    loop {
+        let after = all.last().map_or_else(|| json!(0), |row: &Value| row["id"].clone());
+        let page = rows(&client.read(&format!("{url}/v2/{path}?pageSize=70&after={after}"), token));
+        all.extend(page.iter().cloned());
+        if page.len() < 70 {
+            break;
+        }
+    }
+    assert_eq!(distinct(&all, "id"), all.len());
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ninjaone_devices_that_are_approved_add_up() {
+    let client = client(Options::default()).await;
+    let setting = |key| client.setting("ninjaone", key);
+    let login = |secret: &str, scope: &str| {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", setting("client_id")),
+            ("client_secret", secret),
+            ("scope", scope),
+        ];
+        client.post_form(&format!("{}/ws/oauth/token", setting("url")), "", &form)
+    };
+    assert_eq!(login("wrong", "monitoring"), (400, json!({"error": "invalid_client"})));
+    let two = login(setting("client_secret"), "monitoring management");
+    assert_eq!(two, (400, json!({"error": "invalid_scope"})));
+    let token = bearer(login(setting("client_secret"), "monitoring"));
+    let list = format!("{}/v2/devices", setting("url"));
+    assert_eq!(client.get(&list, "Bearer invented").0, 401);
+    assert_eq!(client.get(&format!("{list}?pageSize=1001"), &token).0, 400);
+
+    let organizations = ninjaone_pages(&client, "organizations", &token);
+    let devices = ninjaone_pages(&client, "devices", &token);
+    assert!(devices.iter().all(|device| organizations.iter().any(|org| org["id"] == device["organizationId"])));
+    assert!(devices.iter().any(|device| device["approvalStatus"] != "APPROVED"));
+    for (column, is_of) in [
+        ("Workstations", (|class| class == "MAC" || class.ends_with("_WORKSTATION")) as fn(&str) -> bool),
+        ("Servers", |class| class.ends_with("_SERVER") && !class.starts_with("NMS_")),
+        ("Network devices", |class| class.starts_with("NMS_")),
+    ] {
+        let approved = devices.iter().filter(|device| device["approvalStatus"] == "APPROVED");
+        let counted = approved.filter(|device| is_of(device["nodeClass"].as_str().unwrap())).count();
+        assert_eq!(
+            Decimal::from(counted),
+            expected_sum(&client.simulation, &format!("NinjaOne: {column}")),
+            "{column}"
+        );
+    }
+}
+
 fn pax8_pages(client: &Client, path: &str, token: &str) -> Vec<Value> {
     let (url, mut all) = (client.setting("pax8", "url"), Vec::new());
     for page in 0.. {
@@ -228,4 +282,47 @@ async fn graph_tells_each_tenant_apart_and_one_has_not_consented() {
         let column = format!("Microsoft 365: {name} (assigned)");
         assert_eq!(sum(of_part, "consumedUnits"), expected_sum(&client.simulation, &column), "{column}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn immybot_tells_all_computers_to_who_asks_for_offline_ones_in_the_order_of_ids() {
+    let client = client(Options::default()).await;
+    let setting = |key| client.setting("immybot", key);
+    let login = |secret: &str, scope: &str| {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", setting("client_id")),
+            ("client_secret", secret),
+            ("scope", scope),
+        ];
+        client.post_form(setting("token_url"), "", &form)
+    };
+    let scope = format!("{}/.default", setting("url"));
+    assert_eq!(login("wrong", &scope).1["error"], "invalid_client");
+    assert_eq!(login(setting("client_secret"), "https://elsewhere.example/.default").1["error"], "invalid_resource");
+    let token = bearer(login(setting("client_secret"), &scope));
+    let api = |path: &str| format!("{}/api/v1/{path}", setting("url"));
+    assert_eq!(client.get(&api("tenants"), "Bearer invented").0, 401);
+
+    let computers = |query: &str| {
+        let (mut all, mut total) = (Vec::new(), 1);
+        for skip in (0..).step_by(97).take_while(|skip| *skip < 1000) {
+            let body = client.read(&api(&format!("computers/paged?skip={skip}&take=97{query}")), &token);
+            total = usize::try_from(body["count"].as_u64().unwrap()).unwrap();
+            all.extend(rows(&body["results"]));
+        }
+        (distinct(&all, "id"), total, all)
+    };
+    let (known, total, all) = computers("&sort=id&includeOffline=true");
+    assert!((known, all.len()) == (total, total) && total > 200);
+    let (known, _, unsorted) = computers("&includeOffline=true");
+    assert!(unsorted.len() > known, "pages overlap");
+    assert!(computers("&sort=id").1 < total, "offline ones are not told unasked");
+    let mine = all.iter().filter(|row| row["isDevLab"] == false && row["isSandbox"] == false);
+    assert_eq!(Decimal::from(mine.count()), expected_sum(&client.simulation, "ImmyBot: Devices"));
+
+    let persons = rows(&client.read(&api("persons"), &token));
+    let valid = persons.iter().filter(|row| row["tenantId"] != 1 && row["expirationDateUTC"].is_null());
+    assert_eq!(Decimal::from(valid.count()), expected_sum(&client.simulation, "ImmyBot: Users"));
+    assert_eq!(rows(&client.read(&api("persons?page=2&pageSize=10"), &token)), persons[10..20]);
 }

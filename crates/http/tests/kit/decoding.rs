@@ -166,12 +166,15 @@ async fn only_what_does_not_exist_is_found_to_be_nothing() {
 }
 
 #[tokio::test]
-async fn an_identity_has_a_name_and_an_id() {
-    let vendor = Vendor::answering([ok(json!({ "data": { "id": 7, "name": "Northgate IT" } })), ok(json!({}))]).await;
+async fn an_identity_has_an_id_and_perhaps_a_name() {
+    let named = json!({ "data": { "id": 7, "name": "Northgate IT" } });
+    let nameless = json!({ "data": { "id": 7, "name": null } });
+    let vendor = Vendor::answering([ok(named), ok(nameless), ok(json!({}))]).await;
     let (api, call) = (vendor.api(), Call::get("/me"));
     let identity = api.identity(&call, "/data/name", "/data/id").await.unwrap();
     assert_eq!((identity.account.as_str(), identity.id.as_deref()), ("Northgate IT", Some("7")));
+    assert_eq!(api.identity(&call, "/data/name", "/data/id").await.unwrap().account, "7");
     let error = api.identity(&call, "/data/name", "/data/id").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BadResponse);
-    assert!(error.to_string().contains("GET /me was answered without `/data/name`"), "{error}");
+    assert!(error.to_string().contains("GET /me was answered without `/data/id`"), "{error}");
 }

@@ -3,7 +3,9 @@
 mod datto_rmm;
 mod datto_west;
 mod huntress;
+mod immybot;
 mod microsoft_graph;
+mod ninjaone;
 mod pax8;
 
 use crate::books::Books;
@@ -32,8 +34,15 @@ pub(crate) struct Vendor {
 type Invent = fn(&Msp, &str) -> Vendor;
 
 /// In the order of columns.
-const VENDORS: &[Invent] =
-    &[datto_rmm::vendor, datto_west::vendor, microsoft_graph::vendor, huntress::vendor, pax8::vendor];
+const VENDORS: &[Invent] = &[
+    datto_rmm::vendor,
+    datto_west::vendor,
+    ninjaone::vendor,
+    immybot::vendor,
+    microsoft_graph::vendor,
+    huntress::vendor,
+    pax8::vendor,
+];
 
 pub(crate) fn all(msp: &Msp, base: &str) -> Vec<Vendor> {
     VENDORS.iter().map(|invent| invent(msp, base)).collect()
