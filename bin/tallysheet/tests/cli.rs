@@ -195,7 +195,7 @@ async fn bad_input_is_2_and_says_where() {
 #[tokio::test(flavor = "multi_thread")]
 async fn init_writes_a_config_that_loads_and_overwrites_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let all = ["init", "datto-rmm", "ninjaone", "immybot", "microsoft-graph", "huntress", "pax8"];
+    let all = ["init", "datto-rmm", "ninjaone", "connectwise-asio", "immybot", "microsoft-graph", "huntress", "pax8"];
     assert_eq!(status(&run_in(folder.path(), &all).await), 0);
     let output = run_in(folder.path(), &all).await;
     assert_eq!(status(&output), 2);
@@ -213,7 +213,7 @@ async fn the_schema_and_the_connectors_are_told() {
     let told: Value = serde_json::from_slice(&told.stdout).unwrap();
     let slugs: Vec<&str> =
         told["integrations"].as_array().unwrap().iter().map(|one| one["slug"].as_str().unwrap()).collect();
-    assert_eq!(slugs, ["datto-rmm", "ninjaone", "immybot", "microsoft-graph", "huntress", "pax8"]);
+    assert_eq!(slugs, ["datto-rmm", "ninjaone", "connectwise-asio", "immybot", "microsoft-graph", "huntress", "pax8"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

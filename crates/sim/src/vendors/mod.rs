@@ -1,5 +1,6 @@
 //! The vendors, one file each. A new one is a new file and a line in [`VENDORS`].
 
+mod connectwise_asio;
 mod datto_rmm;
 mod datto_west;
 mod huntress;
@@ -38,6 +39,7 @@ const VENDORS: &[Invent] = &[
     datto_rmm::vendor,
     datto_west::vendor,
     ninjaone::vendor,
+    connectwise_asio::vendor,
     immybot::vendor,
     microsoft_graph::vendor,
     huntress::vendor,
