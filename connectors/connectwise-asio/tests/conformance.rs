@@ -1,4 +1,5 @@
 //! ConnectWise Asio against the conformance suite, in both generations of its API, and its own traps.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use serde_json::{Value, json};
 use tallysheet_connector_connectwise_asio as _;

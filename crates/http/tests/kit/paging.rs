@@ -92,13 +92,13 @@ async fn a_list_has_each_row_once_and_as_many_as_the_vendor_states() {
 async fn a_list_that_is_not_there_is_none_and_one_that_breaks_off_is_an_error() {
     let linked = |rows: Vec<Id>, at: &Position<'_>| Part::linked(rows, at);
     for (second, kind) in [(ok(json!([3])), None), (status(404), Some(ErrorKind::NotFound))] {
-        let vendor = Vendor::deciding(move |request| match request.url.query() {
-            Some(_) => second.clone(),
-            None => {
-                let next =
-                    format!("<http://{}/api/v1/sites?page=2>; rel=\"next\"", request.headers["host"].to_str().unwrap());
-                ok(json!([1, 2])).insert_header("link", next.as_str())
+        let vendor = Vendor::deciding(move |request| {
+            if request.url.query().is_some() {
+                return second.clone();
             }
+            let host = request.headers["host"].to_str().unwrap();
+            let next = format!("<http://{host}/api/v1/sites?page=2>; rel=\"next\"");
+            ok(json!([1, 2])).insert_header("link", next.as_str())
         })
         .await;
         let listed = vendor.api().find_list(Call::get("/sites"), |row: &Id| row, linked).await;

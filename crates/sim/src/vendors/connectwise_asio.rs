@@ -1,4 +1,4 @@
-//! `ConnectWise` Asio: companies, and one list of all endpoints; a token for JSON, pages by `Link` headers that repeat a
+//! ConnectWise Asio: companies, and one list of all endpoints; a token for JSON, pages by `Link` headers that repeat a
 //! row, types in any case, companies that are inactive or deleted.
 
 use super::Vendor;
@@ -78,9 +78,9 @@ impl Ledger {
 
     /// Ids spell `Command ID` and a number. A date that is not set is null or of the year 1.
     fn company(&mut self, name: &str, more: &Value) -> String {
-        let hex = format!("Command ID{:06}", 100_100 + self.asio.companies.len());
-        let hex: String = hex.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let id = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
+        let digits = format!("{:06}", 100_100 + self.asio.companies.len());
+        let digits: Vec<String> = digits.bytes().map(|digit| format!("{digit:02x}")).collect();
+        let id = format!("436f6d6d-616e-6420-4944-{}", digits.concat());
         let unset = self.rng.bool().then_some("0001-01-01T00:00:00Z");
         let mut company = json!({
             "id": id, "name": name, "friendlyName": if self.rng.bool() { name } else { "" }, "partnerId": "p-4711",
