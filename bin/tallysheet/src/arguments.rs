@@ -79,7 +79,7 @@ pub(crate) struct RunArguments {
     /// One more delivery: a file, or - for standard output
     #[arg(long, value_name = "PATH|-")]
     pub(crate) output: Option<String>,
-    /// The format of the output [default: by its ending, else csv]
+    /// The format of the output: csv, long or json [default: by its ending, else csv]
     #[arg(long)]
     pub(crate) format: Option<Format>,
     /// Write the run's log here, one JSON object a line
@@ -89,7 +89,7 @@ pub(crate) struct RunArguments {
 
 #[derive(Args)]
 pub(crate) struct DemoArguments {
-    /// How many companies the simulated MSP has
+    /// How many companies the simulated MSP has, 12 or more
     #[arg(long, default_value_t = 25)]
     pub(crate) companies: usize,
     /// Another seed makes another MSP

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use tallysheet_core::run::Run;
 use tallysheet_core::{Error, Result};
+use tallysheet_host::Environment;
 use tallysheet_sim::{Options, Simulation};
 
 /// Runs the demo. It ends with 0 whatever its vendors do on purpose.
@@ -24,7 +25,9 @@ pub(crate) async fn demo(global: &Global, arguments: &DemoArguments) -> Result<u
     }
     let here = std::path::absolute(&arguments.output).map_err(|error| Error::config(format!("--output: {error}")))?;
     let wanted = RunArguments { output: Some(here.display().to_string()), ..RunArguments::default() };
-    let result = run::collect(&Setup::load(Some(&config))?, global, &wanted).await?;
+    // The environment's overrides are meant for the real vendors.
+    let setup = Setup::load_with(Some(&config), &Environment::default())?;
+    let result = run::collect(&setup, global, &wanted).await?;
     if global.json {
         output::print(&tallysheet_report::json(&result)?)?;
     } else {

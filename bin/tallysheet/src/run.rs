@@ -4,8 +4,10 @@ use crate::arguments::{Global, RunArguments};
 use crate::output;
 use crate::progress::progress;
 use crate::setup::Setup;
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
-use tallysheet_core::run::{DeliveryStatus, Run};
+use tallysheet_core::run::{DeliveryStatus, Run, RunStatus};
 use tallysheet_core::{Error, Result};
 use tallysheet_engine::{Delivery, FileDelivery, StreamDelivery};
 use tallysheet_report::Format;
@@ -16,13 +18,19 @@ pub(crate) async fn run(global: &Global, arguments: &RunArguments) -> Result<u8>
         return Err(Error::config("--json and --output - both want standard output; leave one out"));
     }
     let setup = Setup::load(global.config.as_deref())?;
+    // Opened before anything is asked: a path that cannot be written is told at once.
+    let log =
+        arguments.log.as_deref().map(|path| Ok((path, File::create(path).map_err(|error| log_error(path, &error))?)));
+    let log: Option<(&Path, File)> = log.transpose()?;
     let run = collect(&setup, global, arguments).await?;
-    if let Some(path) = &arguments.log {
-        write_log(path, &run)?;
+    if let Some((path, mut file)) = log {
+        let lines = tallysheet_report::log_lines(&run)?;
+        file.write_all(lines.as_bytes()).map_err(|error| log_error(path, &error))?;
     }
+    let held_back = setup.config.run.strict && run.status == RunStatus::Partial;
     if global.json {
         output::print(&tallysheet_report::json(&run)?)?;
-    } else if run.exit_status != 1 && without_delivery(&run) {
+    } else if run.exit_status != 1 && !held_back && without_delivery(&run) {
         show(&run, arguments.format)?;
     }
     if !global.quiet {
@@ -84,7 +92,6 @@ fn tell(run: &Run, setup: &Setup) {
     eprintln!("run {} is kept in {}", run.id, folder.display());
 }
 
-fn write_log(path: &Path, run: &Run) -> Result<()> {
-    let lines = tallysheet_report::log_lines(run)?;
-    std::fs::write(path, lines).map_err(|error| Error::config(format!("--log {}: {error}", path.display())))
+fn log_error(path: &Path, error: &std::io::Error) -> Error {
+    Error::config(format!("--log {}: {error}", path.display()))
 }

@@ -17,10 +17,14 @@ pub(crate) struct Setup {
 impl Setup {
     /// Finds and reads the config: the one named, else where the contract says.
     pub(crate) fn load(explicit: Option<&Path>) -> Result<Self> {
-        let environment = Environment::of_process();
+        Self::load_with(explicit, &Environment::of_process())
+    }
+
+    /// The same with another environment than the process's.
+    pub(crate) fn load_with(explicit: Option<&Path>, environment: &Environment) -> Result<Self> {
         let registry = tallysheet_connectors::registry();
-        let path = Config::find(explicit, &environment)?;
-        let config = Config::load(&path, &environment, &registry)?;
+        let path = Config::find(explicit, environment)?;
+        let config = Config::load(&path, environment, &registry)?;
         let world = Arc::new(System::new(config.run.state.clone()));
         Ok(Self { config, registry, world })
     }

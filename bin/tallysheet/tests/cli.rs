@@ -139,6 +139,9 @@ async fn strict_holds_the_file_back_and_nothing_counted_is_1() {
     assert_eq!(status(&output), 3, "{}", stderr(&output));
     assert!(!msp.folder.path().join("report.csv").exists());
 
+    let nowhere = msp.run(&["run", "--only", "huntress", "--log", "no/such/folder/log"]).await;
+    assert_eq!((status(&nowhere), stdout(&nowhere)), (2, String::new()), "told before anything is asked");
+
     let output = msp.run(&["run", "--only", "datto-west"]).await;
     assert_eq!((status(&output), stdout(&output)), (1, String::new()));
     assert!(stderr(&output).contains("auth-failed"), "{}", stderr(&output));
@@ -176,6 +179,8 @@ async fn bad_input_is_2_and_says_where() {
         ),
         ("[deliver.t]\nkind = \"ticket\"\nto = \"huntress\"\ncompany = \"Us\"\n{huntress}", "tallysheet.toml:3:"),
         ("[deliver.t]\nkind = \"file\"\npath = \"x.xlsx\"\nformat = \"xlsx\"\n{huntress}", "there is no format `xlsx`"),
+        ("[deliver.t]\nkind = \"file\"\npath = \"x.xlsx\"\n{huntress}", "there is no format `xlsx`"),
+        ("[run]\ncarry = [\"account\"]\n{huntress}", "[run] names no `companies`"),
         ("", "no integration counts anything"),
     ];
     for (config, expected) in cases {

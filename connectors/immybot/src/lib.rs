@@ -11,8 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tallysheet_core::wire::Id;
 use tallysheet_core::{
     Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Error, ErrorKind, Identity, Meta,
-    Metric, MetricDef, OrgCounts, Outcome, Probe, Result, Secret, Standing, VendorOrg, Verdict, async_trait,
-    register_connector,
+    Metric, MetricDef, OrgCounts, Outcome, Probe, Result, Secret, VendorOrg, Verdict, async_trait, register_connector,
 };
 use tallysheet_http::{Api, Call, Next, OAuth2, Part, Position, Tokens, segment};
 
@@ -96,7 +95,10 @@ impl CountSource for ImmyBot {
         let (gone, tenants): (Vec<_>, Vec<_>) = tenants.into_values().partition(is_gone);
 
         let mut fold = Devices::new(METRICS);
-        tenants.into_iter().for_each(|tenant| fold.org(tenant.org(), Standing::Customer));
+        for tenant in tenants {
+            let standing = tenant.standing();
+            fold.org(tenant.org(), standing);
+        }
         for (id, row) in &computers {
             let verdict = row.verdict(self.config.exclude_needs_onboarding);
             fold.add(row.tenant_id.as_str(), &format!("computer {id}"), &verdict);

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tallysheet_core::wire::{Id, Moment, Word};
-use tallysheet_core::{Error, ErrorKind, Hint, VendorOrg};
+use tallysheet_core::{Error, ErrorKind, Hint, Standing, VendorOrg};
 use tallysheet_http::Reply;
 
 /// Entra gives any application a token: that ImmyBot does not know it as a user shows only here.
@@ -49,6 +49,11 @@ struct Domain {
 impl Tenant {
     pub(crate) fn is_msp(&self) -> bool {
         self.is_msp.or(self.msp) == Some(true)
+    }
+
+    /// The MSP is not a customer of its own (README, What is counted).
+    pub(crate) fn standing(&self) -> Standing {
+        if self.is_msp() { Standing::NotCustomer("the MSP's own tenant") } else { Standing::Customer }
     }
 
     pub(crate) fn org(self) -> VendorOrg {

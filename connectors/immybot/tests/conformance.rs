@@ -67,7 +67,7 @@ fn case() -> Case {
         ],
         account: ("Northgate IT", Some("1")),
         expect: vec![
-            org("1", "Northgate IT", ["1", "1", "0", "1", "0"]),
+            org("1", "Northgate IT", ["1", "1", "0", "1", "0"]).not_customer(),
             // Offline and not onboarded ones count; a role of null leaves it to the operating system.
             org("95", "Larkspur Dental", ["3", "3", "1", "2", "1"])
                 .domain("larkspur.example")

@@ -104,7 +104,7 @@ pub fn merge(companies: &[KeyedCompany], mut sources: Vec<Source>, options: &Opt
         let before = sheet.columns.len();
         for (row, cells) in rows.iter_mut().zip(part.companies) {
             note_failures(row, &source.title, &cells);
-            row.cells.extend(cells);
+            row.cells.extend(cells.into_iter().take(part.columns.len()));
         }
         let blank = |count| std::iter::repeat_n(Cell::Blank(Blank::NotMapped), count);
         for row in &mut unmapped {
@@ -113,7 +113,7 @@ pub fn merge(companies: &[KeyedCompany], mut sources: Vec<Source>, options: &Opt
         for (org, cells) in part.unmapped {
             let mut row = unmapped_row(source, org, options.carried.len());
             note_failures(&mut row, &source.title, &cells);
-            row.cells.extend(blank(before).chain(cells));
+            row.cells.extend(blank(before).chain(cells).take(before + part.columns.len()));
             unmapped.push(row);
         }
         sheet.columns.extend(part.columns);
@@ -138,6 +138,8 @@ struct Part<'a> {
 
 fn merge_source<'a>(companies: &[KeyedCompany], source: &'a Source, log: &mut Log) -> Part<'a> {
     let (columns, index) = columns(source);
+    // At least one cell a row, so that a failure is noted where no product is known yet.
+    let width = columns.len().max(1);
     let counts = match &source.answer {
         Ok(counts) => counts,
         Err(failure) => {
@@ -147,7 +149,7 @@ fn merge_source<'a>(companies: &[KeyedCompany], source: &'a Source, log: &mut Lo
                 _ => Cell::Blank(Blank::Failed(failure.code)),
             };
             return Part {
-                companies: companies.iter().map(|company| vec![cell(company); columns.len()]).collect(),
+                companies: companies.iter().map(|company| vec![cell(company); width]).collect(),
                 totals: vec![Totals::default(); columns.len()],
                 unmapped: Vec::new(),
                 columns,
@@ -170,10 +172,10 @@ fn merge_source<'a>(companies: &[KeyedCompany], source: &'a Source, log: &mut Lo
             }
             Standing::Customer if source.exclude.contains(&org.org.id) => {
                 told_apart(source, org, EXCLUDED, &index, &mut totals, log);
-                vec![Join::LeftOut(EXCLUDED); columns.len()]
+                vec![Join::LeftOut(EXCLUDED); width]
             }
             Standing::Customer => {
-                let joins = org_joins(source, org, &index, columns.len());
+                let joins = org_joins(source, org, &index, width);
                 org_failures(source, org, &columns, &joins, placement, companies, log);
                 joins
             }
@@ -196,7 +198,7 @@ fn merge_source<'a>(companies: &[KeyedCompany], source: &'a Source, log: &mut Lo
     let listed: BTreeSet<&str> = counts.orgs.iter().map(|org| org.org.id.as_str()).collect();
     let mut cells = Vec::with_capacity(companies.len());
     for (company, sums) in companies.iter().zip(company_sums) {
-        let joined = company_cells(source, company, sums, &listed, columns.len(), log);
+        let joined = company_cells(source, company, sums, &listed, width, log);
         add_numbers(&mut totals, &joined, |totals| &mut totals.counted);
         cells.push(joined);
     }

@@ -510,3 +510,13 @@ fn the_vendors_own_total_stands_beside_ours() {
     let failed = stated(12, Some((failed_org("9"), FIRST)));
     assert_eq!(control(&failed).0, Level::Info);
 }
+
+#[test]
+fn a_failure_is_noted_where_no_product_column_is_known_yet() {
+    let companies = [company("Acme"), linked("Birch", Link::NotCustomer)];
+    let merged = merged(&companies, vec![failed_source(&[&QUANTITY])]);
+    assert!(titles(&merged).is_empty());
+    let notes: Vec<&str> = merged.sheet.rows.iter().map(|row| row.notes.as_str()).collect();
+    assert_eq!(notes, ["Duo failed: auth-failed", ""]);
+    assert!(merged.sheet.rows.iter().all(|row| row.cells.is_empty()));
+}

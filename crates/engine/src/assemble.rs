@@ -32,7 +32,8 @@ pub struct Assembled {
     pub world: Arc<dyn World>,
     config: Config,
     companies: Option<Vec<Company>>,
-    deliver: bool,
+    deliveries: Vec<Delivery>,
+    skipped: Vec<(String, String)>,
 }
 
 /// An integration with its connector.
@@ -57,6 +58,10 @@ pub fn assemble(
     world: Arc<dyn World>,
     selection: &Selection,
 ) -> Result<Assembled> {
+    if config.run.companies.is_none() && !config.run.carry.is_empty() {
+        let message = "`carry` shows columns of the companies file, but [run] names no `companies`";
+        return Err(Error::config(format!("{}: {message}", config.path.display())));
+    }
     let companies = config.run.companies.as_deref().map(|path| read_companies(path, &config, registry)).transpose()?;
     let mut integrations = Vec::new();
     for integration in selected(&config, selection)? {
@@ -65,7 +70,14 @@ pub fn assemble(
         let connector = integration.entry.connect(settings, &cx)?;
         integrations.push(Connected { config: integration.clone(), connector });
     }
-    Ok(Assembled { integrations, world, config, companies, deliver: selection.deliver })
+    let enabled = || config.deliveries.iter().filter(|delivery| delivery.enabled);
+    let deliveries: Vec<Delivery> = enabled().map(delivery).collect::<Result<_>>()?;
+    let (deliveries, skipped) = if selection.deliver {
+        (deliveries, Vec::new())
+    } else {
+        (Vec::new(), enabled().map(|left| (left.name.clone(), left.kind().to_owned())).collect())
+    };
+    Ok(Assembled { integrations, world, config, companies, deliveries, skipped })
 }
 
 impl Assembled {
@@ -76,14 +88,6 @@ impl Assembled {
         if sources.is_empty() {
             let message = "no integration counts anything: add a section like [integrations.huntress], or enable one";
             return Err(Error::config(format!("{}: {message}", self.config.path.display())));
-        }
-        let (mut deliveries, mut skipped) = (Vec::new(), Vec::new());
-        for configured in self.config.deliveries.iter().filter(|delivery| delivery.enabled) {
-            if self.deliver {
-                deliveries.push(delivery(configured)?);
-            } else {
-                skipped.push((configured.name.clone(), configured.kind().to_owned()));
-            }
         }
         let companies = match self.companies {
             None => Companies::FromNames,
@@ -104,8 +108,8 @@ impl Assembled {
                 unmapped_rows: run.unmapped == Unmapped::Rows,
             },
             strict: run.strict,
-            deliveries,
-            skipped,
+            deliveries: self.deliveries,
+            skipped: self.skipped,
             timezone: run.timezone.clone(),
             notices: Vec::new(),
             world: self.world,
@@ -117,14 +121,18 @@ impl Assembled {
 fn selected<'a>(config: &'a Config, selection: &Selection) -> Result<Vec<&'a Integration>> {
     let names: Vec<&str> = config.integrations.iter().map(|integration| integration.name.as_str()).collect();
     for name in selection.only.iter().flatten() {
-        if !names.contains(&name.as_str()) {
+        if !names.contains(&name.trim()) {
             let hint = nearest(name, names.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
             let (hint, all) = (hint.unwrap_or_else(|| ".".to_owned()), names.join(", "));
             return Err(Error::config(format!("there is no integration `{name}`{hint} The config has {all}")));
         }
     }
-    let wanted = |name: &String| selection.only.as_ref().is_none_or(|only| only.contains(name));
-    Ok(config.integrations.iter().filter(|integration| integration.enabled && wanted(&integration.name)).collect())
+    let wanted = |name: &str| selection.only.as_ref().is_none_or(|only| only.iter().any(|one| one.trim() == name));
+    let chosen = || config.integrations.iter().filter(|integration| wanted(&integration.name));
+    if let Some(disabled) = chosen().find(|integration| selection.only.is_some() && !integration.enabled) {
+        return Err(Error::config(format!("the integration `{}` is disabled: `enabled = false`", disabled.name)));
+    }
+    Ok(chosen().filter(|integration| integration.enabled).collect())
 }
 
 fn context(integration: &Integration, companies: &[Company], world: Arc<dyn World>) -> Context {
@@ -196,10 +204,16 @@ fn delivery(configured: &tallysheet_config::Delivery) -> Result<Delivery> {
         let (name, kind) = (&configured.name, configured.kind());
         return Err(Error::config(format!("[deliver.{name}]: this version has no deliveries of kind `{kind}`")));
     };
-    let named = configured.format.map(tallysheet_config::Format::as_str);
-    let format = match named {
-        None => Format::of_path(&file.path).unwrap_or(Format::Csv),
+    let ending = file.path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
+    let format = match (configured.format, ending.as_deref()) {
+        (Some(format), _) => Some(format.as_str()),
+        // A workbook by its name must be one.
+        (None, Some(ending @ ("xlsx" | "html"))) => Some(ending),
+        (None, _) => None,
+    };
+    let format = match format {
         Some(word) => word.parse().map_err(|error: Error| error.context(format!("[deliver.{}]", configured.name)))?,
+        None => Format::of_path(&file.path).unwrap_or(Format::Csv),
     };
     Ok(Delivery {
         name: configured.name.clone(),

@@ -29,13 +29,22 @@ pub(crate) fn kept_columns(world: &dyn World) -> Result<BTreeMap<String, Vec<Kep
     Ok(columns.0.into_iter().map(|(name, products)| (name, products.into_iter().map(kept).collect())).collect())
 }
 
-/// Keeps a run: `runs/ID/run.json` is what the caller gets, `runs/ID/sheet.csv` the sheet.
-pub(crate) fn keep(world: &dyn World, run: &Run, fixed: impl Fn(&Column) -> bool) -> Result<()> {
-    let mut columns: BTreeMap<String, Vec<KeptProduct>> = BTreeMap::new();
+/// Keeps a run: `runs/ID/run.json` is what the caller gets, `runs/ID/sheet.csv` the sheet. The columns of integrations
+/// that took no part, or have none to show, stay as they were.
+pub(crate) fn keep(
+    world: &dyn World,
+    run: &Run,
+    before: BTreeMap<String, Vec<KeptColumn>>,
+    fixed: impl Fn(&Column) -> bool,
+) -> Result<()> {
+    let mut now: BTreeMap<String, Vec<KeptColumn>> = BTreeMap::new();
     for column in run.sheet.columns.iter().filter(|column| !fixed(column)) {
-        let product = KeptProduct { label: column.metric.clone(), unit: column.unit.clone() };
-        columns.entry(column.integration.clone()).or_default().push(product);
+        let kept = KeptColumn { label: column.metric.clone(), unit: column.unit.clone() };
+        now.entry(column.integration.clone()).or_default().push(kept);
     }
+    let product = |kept: KeptColumn| KeptProduct { label: kept.label, unit: kept.unit };
+    let columns = before.into_iter().chain(now).collect::<BTreeMap<_, _>>().into_iter();
+    let columns = columns.map(|(name, kept)| (name, kept.into_iter().map(product).collect())).collect();
     for (format, name) in [(Format::Csv, "sheet.csv"), (Format::Json, "run.json")] {
         world.write_state(&format!("runs/{}/{name}", run.id), &render(run, format)?)?;
     }

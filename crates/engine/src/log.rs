@@ -15,12 +15,12 @@ impl Log {
     }
 
     pub(crate) fn say(&mut self, notice: Notice) {
-        let integration = notice.integration.as_deref().unwrap_or_default();
-        let code = notice.code.map_or("", tallysheet_core::Code::as_str);
+        let about = notice.integration.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        let code = notice.code.map(|code| format!(" [{code}]")).unwrap_or_default();
         match notice.level {
-            Level::Info => tracing::info!(integration, code, "{}", notice.message),
-            Level::Warning => tracing::warn!(integration, code, "{}", notice.message),
-            Level::Error => tracing::error!(integration, code, "{}", notice.message),
+            Level::Info => tracing::info!("{about}{}{code}", notice.message),
+            Level::Warning => tracing::warn!("{about}{}{code}", notice.message),
+            Level::Error => tracing::error!("{about}{}{code}", notice.message),
         }
         self.entries.push(LogEntry { time: self.world.now(), notice });
     }

@@ -70,7 +70,7 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
     let end = format!("run {} ended with status {}", run.id, run.exit_status);
     log.say(Notice::new(Level::Info, Phase::Complete, None, end));
     run.log = log.entries();
-    if let Err(error) = keep(&*world, &run, is_fixed_column) {
+    if let Err(error) = keep(&*world, &run, kept, is_fixed_column) {
         log.say(Notice::new(Level::Error, Phase::Complete, error.code(), format!("the run is not kept: {error}")));
         run.log = log.entries();
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tallysheet_core::merge::Options;
 use tallysheet_core::run::{DeliveryStatus, Run, RunStatus};
 use tallysheet_core::{
-    Code, CountSource, Counts, Error, ErrorKind, Identity, Metric, MetricDef, OrgCounts, Outcome, Probe, Result,
-    VendorOrg, World, async_trait,
+    Code, CountSource, Counts, Error, ErrorKind, Figure, Identity, Metric, MetricDef, OrgCounts, Outcome, Probe,
+    Product, Result, VendorOrg, World, async_trait,
 };
 use tallysheet_engine::{
     Companies, Deliver, Delivery, FileDelivery, Plan, Receipt, Report, Silent, Source, Undelivered, run,
@@ -21,6 +21,7 @@ static DEVICES: MetricDef = MetricDef::number("Devices", "devices");
 #[derive(Clone)]
 enum Puppet {
     Counts(Vec<(&'static str, &'static str, Outcome)>),
+    Seats(i64),
     Fails(ErrorKind),
     Panics,
     Hangs,
@@ -39,6 +40,12 @@ impl CountSource for Puppet {
                     OrgCounts::new(VendorOrg::new(*id, *name), vec![(Metric::Fixed(&DEVICES), outcome.clone())])
                 };
                 Ok(Counts { orgs: orgs.iter().map(org).collect(), ..Counts::default() })
+            }
+            Self::Seats(seats) => {
+                let seats =
+                    (Metric::Product(Product::new("s", "Suite"), Figure::Quantity), Outcome::Number((*seats).into()));
+                let org = OrgCounts::new(VendorOrg::new("1", "Birch Dental"), vec![seats]);
+                Ok(Counts { orgs: vec![org], ..Counts::default() })
             }
             Self::Fails(kind) => Err(Error::new(*kind, "as told")),
             Self::Panics => panic!("planted-secret"),
@@ -191,6 +198,21 @@ async fn an_org_listed_twice_is_taken_once_or_refused() {
 
 async fn run_one(puppet: Puppet) -> Run {
     run(plan(vec![source("one", puppet)]), &Silent).await
+}
+
+static SEATS: MetricDef = MetricDef::product(Figure::Quantity, "seats");
+
+/// Product columns are remembered for each integration on its own.
+#[tokio::test]
+async fn a_run_of_one_integration_forgets_no_columns_of_another() {
+    let world = TestWorld::new();
+    let products = |name: &str, puppet: Puppet| Source { metrics: vec![&SEATS], ..source(name, puppet) };
+    let in_world = |sources| Plan { world: Arc::new(world.clone()), ..plan(sources) };
+    let (one, two) = (products("one", Puppet::Seats(7)), products("two", Puppet::Seats(9)));
+    run(in_world(vec![one, two.clone()]), &Silent).await;
+    run(in_world(vec![two.clone()]), &Silent).await;
+    let last = run(in_world(vec![products("one", Puppet::Fails(ErrorKind::Auth)), two]), &Silent).await;
+    assert_eq!(csv(&last), "Company,Notes,one: Suite,two: Suite\r\nBirch Dental,one failed: auth-failed,,9\r\n");
 }
 
 #[tokio::test]

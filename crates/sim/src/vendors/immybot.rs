@@ -41,7 +41,7 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
         about: "Computers and persons of every tenant, but the MSP's own.",
         settings: format!(
             "url = \"{url}\"\ntoken_url = \"{base}/entra/{ENTRA}/oauth2/v2.0/token\"\ntenant_id = \"{ENTRA}\"\n\
-             client_id = \"{CLIENT}\"\nclient_secret = \"{SECRET}\"\nexclude = [\"{OWN}\"]\n"
+             client_id = \"{CLIENT}\"\nclient_secret = \"{SECRET}\"\n"
         ),
         routes: routes(ledger.immy),
         books: ledger.books,
