@@ -26,7 +26,7 @@ bundle! {
     "datto-rmm" => tallysheet_connector_datto_rmm,
     "connectwise-automate" => tallysheet_connector_connectwise_automate,
     "ninjaone" => tallysheet_connector_ninjaone,
-    "connectwise-asio",
+    "connectwise-asio" => tallysheet_connector_connectwise_asio,
     "immybot" => tallysheet_connector_immybot,
     "microsoft-graph" => tallysheet_connector_microsoft_graph,
     "huntress" => tallysheet_connector_huntress,

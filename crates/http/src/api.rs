@@ -173,6 +173,24 @@ impl Api {
         rows.finish(&what)
     }
 
+    /// The same, but `None` where the vendor has no such list (404, 410). One that ends in a 404 is an error.
+    pub async fn find_list<P: DeserializeOwned, T>(
+        &self,
+        first: Call,
+        id: impl Fn(&T) -> &Id,
+        mut part: impl FnMut(P, &Position<'_>) -> Part<T>,
+    ) -> Result<Option<BTreeMap<String, T>>> {
+        let mut begun = false;
+        let listed = self.list(first, id, |page, at| {
+            begun = true;
+            part(page, at)
+        });
+        match listed.await {
+            Err(error) if error.kind() == ErrorKind::NotFound && !begun => Ok(None),
+            listed => listed.map(Some),
+        }
+    }
+
     /// All rows of a list that has neither ids nor a total.
     pub async fn rows<P: DeserializeOwned, T>(
         &self,

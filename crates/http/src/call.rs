@@ -60,9 +60,9 @@ impl Call {
         Self::new("POST", Target::Path(path.into()), false)
     }
 
-    /// A GET of a URL that the vendor gave.
-    pub(crate) fn link(url: impl Into<String>) -> Self {
-        Self::new("GET", Target::Link(url.into()), true)
+    /// The same request at a URL that the vendor gave, which holds the whole query.
+    pub(crate) fn at_link(self, url: String) -> Self {
+        Self { target: Target::Link(url), query: Vec::new(), ..self }
     }
 
     /// Sets a query parameter, replacing an earlier one of that name.

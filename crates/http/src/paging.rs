@@ -20,10 +20,12 @@ pub enum Next {
     End,
     /// The same request with this query parameter set.
     Query(String, String),
-    /// The address that the vendor gives, verbatim.
+    /// The same request at the address that the vendor gives, verbatim.
     Link(String),
-    /// The address that the vendor gives, with those query parameters of ours added that it dropped.
+    /// The same, with those query parameters of ours added that the address dropped.
     LinkKeepingQuery(String),
+    /// There should be more, and nothing tells where: an error.
+    Lost,
 }
 
 impl Next {
@@ -75,6 +77,20 @@ pub struct Part<T> {
     pub stated: Option<usize>,
     /// What comes after it.
     pub next: Next,
+}
+
+impl<T> Part<T> {
+    /// A page whose `Link` header leads to the next.
+    pub fn linked(rows: Vec<T>, at: &Position<'_>) -> Self {
+        Self { rows, stated: None, next: Next::link(at.reply.next_link().as_deref()) }
+    }
+
+    /// The same where a page has `limit` rows at most: without a link, a full one is not the last.
+    #[must_use]
+    pub fn full_at(self, limit: usize) -> Self {
+        let lost = self.next == Next::End && self.rows.len() >= limit;
+        Self { next: if lost { Next::Lost } else { self.next }, ..self }
+    }
 }
 
 /// A stream of pages: [`Pages::next`] until `None`. An error ends it, and then none of the pages may be used.
@@ -140,8 +156,13 @@ impl Walk {
     pub(crate) fn follow(&mut self, call: Call, next: Next) -> Result<()> {
         self.call = match next {
             Next::End => None,
+            Next::Lost => {
+                let what = format!("page {} of {} is full", self.index + 1, self.api.describe(&call));
+                let message = format!("{what}, and nothing leads to the next; none of the list is used");
+                return Err(Error::bad_response(message));
+            }
             Next::Query(parameter, value) => Some(call.query(&parameter, value)),
-            Next::Link(link) => Some(Call { headers: call.headers, ..Call::link(link) }),
+            Next::Link(link) => Some(call.at_link(link)),
             Next::LinkKeepingQuery(link) => Some(self.api.keep_query(call, link)?),
         };
         self.index += 1;
@@ -152,7 +173,7 @@ impl Walk {
 impl Api {
     /// A link of the vendor's, with the parameters of `call` that it dropped.
     fn keep_query(&self, call: Call, link: String) -> Result<Call> {
-        let mut next = Call { headers: call.headers.clone(), ..Call::link(link) };
+        let mut next = call.clone().at_link(link);
         let known = self.url_of(&next)?;
         let known: HashSet<String> = known.query_pairs().map(|(name, _)| name.into_owned()).collect();
         let earlier = match call.target {

@@ -15,6 +15,8 @@ use tokio::sync::Mutex;
 
 /// A token is renewed this long before it ends (or a tenth of its life, where that is less).
 const MARGIN: Duration = Duration::from_mins(1);
+/// How long a credential is taken to be locked where the vendor does not say. Longer than any wait within a run.
+const LOCK: Duration = Duration::from_mins(5);
 
 /// A token as an endpoint issues it.
 #[derive(Debug, Clone)]
@@ -288,8 +290,13 @@ impl TokenSource for OAuth2 {
     }
 }
 
-/// What a refusal of a token endpoint means: the credential is not accepted, with the `OAuth2` word for why.
+/// What a refusal of a token endpoint means: the credential is not accepted, with the `OAuth2` word for why; or it is
+/// locked for some minutes, which asking again would only prolong.
 pub(crate) fn refusal(reply: &Reply) -> Option<Error> {
+    if reply.status() == 423 {
+        let error = Error::new(ErrorKind::RateLimited, "the credential is locked, as too many tokens were asked for");
+        return Some(error.with_retry_after(reply.header("retry-after").is_none().then_some(LOCK)));
+    }
     if !matches!(reply.status(), 400 | 401 | 403) {
         return None;
     }

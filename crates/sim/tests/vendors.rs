@@ -325,6 +325,42 @@ async fn graph_tells_each_tenant_apart_and_one_has_not_consented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn asio_endpoints_add_up_once_a_row_that_comes_twice_counts_once() {
+    let client = client(Options { companies: 60, ..Options::default() }).await;
+    let setting = |key| client.setting("connectwise-asio", key);
+    let login = |secret: &str, scope: &str| {
+        let body = json!({ "grant_type": "client_credentials", "client_id": setting("client_id"), "client_secret": secret, "scope": scope });
+        client.post_json(&format!("{}/v1/token", setting("url")), "", &body)
+    };
+    let scope = "platform.companies.read platform.asset.read";
+    assert_eq!(login("wrong", scope).1["error"], "invalid_client");
+    assert_eq!(login(setting("client_secret"), "platform.devices.read").1["error"], "invalid_scope");
+    let token = bearer(login(setting("client_secret"), scope));
+    let base = format!("{}/api/platform/v1", setting("url"));
+    assert_eq!(client.get(&format!("{base}/device/endpoints"), "Bearer invented").0, 401);
+    let companies = rows(&client.read(&format!("{base}/company/companies"), &token));
+
+    let mut endpoints = Vec::new();
+    for page in 0.. {
+        let more = rows(&client.read(&format!("{base}/device/endpoints?page={page}"), &token)["endpoints"]);
+        if more.len() < 2 {
+            break;
+        }
+        endpoints.extend(more);
+    }
+    let listed = endpoints.len();
+    endpoints.sort_by_key(|endpoint| endpoint["endpointId"].to_string());
+    endpoints.dedup_by_key(|endpoint| endpoint["endpointId"].to_string());
+    assert!(endpoints.len() < listed, "a row comes twice");
+    assert!(endpoints.iter().all(|endpoint| companies.iter().any(|company| company["id"] == endpoint["clientId"])));
+    for (column, word) in [("Workstations", "desktop"), ("Servers", "server")] {
+        let is_of = |endpoint: &&Value| endpoint["endpointType"].as_str().unwrap().to_lowercase() == word;
+        let counted = Decimal::from(endpoints.iter().filter(is_of).count());
+        assert_eq!(counted, expected_sum(&client.simulation, &format!("ConnectWise Asio: {column}")), "{column}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn immybot_tells_all_computers_to_who_asks_for_offline_ones_in_the_order_of_ids() {
     let client = client(Options::default()).await;
     let setting = |key| client.setting("immybot", key);

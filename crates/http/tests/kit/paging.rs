@@ -1,6 +1,6 @@
 //! Every way in which vendors page, and every way in which a list might not end.
 
-use crate::support::{Vendor, ok};
+use crate::support::{Vendor, ok, status};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -89,6 +89,41 @@ async fn a_list_has_each_row_once_and_as_many_as_the_vendor_states() {
 }
 
 #[tokio::test]
+async fn a_list_that_is_not_there_is_none_and_one_that_breaks_off_is_an_error() {
+    let linked = |rows: Vec<Id>, at: &Position<'_>| Part::linked(rows, at);
+    for (second, kind) in [(ok(json!([3])), None), (status(404), Some(ErrorKind::NotFound))] {
+        let vendor = Vendor::deciding(move |request| {
+            if request.url.query().is_some() {
+                return second.clone();
+            }
+            let host = request.headers["host"].to_str().unwrap();
+            let next = format!("<http://{host}/api/v1/sites?page=2>; rel=\"next\"");
+            ok(json!([1, 2])).insert_header("link", next.as_str())
+        })
+        .await;
+        let listed = vendor.api().find_list(Call::get("/sites"), |row: &Id| row, linked).await;
+        assert_eq!(listed.as_ref().err().map(Error::kind), kind);
+        assert!(listed.is_ok_and(|rows| rows.is_some_and(|rows| rows.len() == 3)) || kind.is_some());
+    }
+    let vendor = Vendor::answering([status(404)]).await;
+    let none = vendor.api().find_list(Call::get("/sites"), |row: &Id| row, linked).await.unwrap();
+    assert_eq!(none, None);
+}
+
+#[tokio::test]
+async fn a_full_page_that_leads_nowhere_is_an_error_where_the_connector_says_so() {
+    for (rows, is_whole) in [(json!([1]), true), (json!([1, 2]), false)] {
+        let vendor = Vendor::answering([ok(rows)]).await;
+        let part = |rows: Vec<Id>, at: &Position<'_>| Part::linked(rows, at).full_at(2);
+        let listed = vendor.api().list(Call::get("/sites"), |row: &Id| row, part).await;
+        assert_eq!(listed.as_ref().is_ok(), is_whole);
+        let Err(error) = listed else { continue };
+        assert_eq!(error.kind(), ErrorKind::BadResponse);
+        assert!(error.to_string().contains("page 1 of GET /sites is full"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn by_offset() {
     let vendor = by("offset", &[("", &[1, 2], None), ("2", &[3, 4], None), ("4", &[5], None)]).await;
     let next = |page: &Page, at: &Position<'_>| match page.rows.len() {
@@ -160,6 +195,19 @@ async fn by_a_link_header() {
     let vendor = by_link(|base, cursor| format!("{base}/sites?after={cursor}")).await;
     let next = |_: &Page, at: &Position<'_>| Next::link(at.reply.next_link().as_deref());
     assert_eq!(read(&vendor.api(), Call::get("/sites"), next).await.unwrap(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_list_that_is_asked_for_with_a_body_is_followed_with_it() {
+    let vendor = by_link(|base, cursor| format!("{base}/sites?after={cursor}")).await;
+    for next in [Next::link, Next::link_keeping_query] {
+        let first = Call::post("/sites").json(&json!({ "of": ["8"] })).unwrap().repeatable();
+        let next = |page: &Page, _: &Position<'_>| next(page.next.as_deref());
+        assert_eq!(read(&vendor.api(), first, next).await.unwrap(), [1, 2, 3]);
+    }
+    for request in vendor.requests().await {
+        assert_eq!((request.method.as_str(), &*request.body), ("POST", &br#"{"of":["8"]}"#[..]), "{}", request.url);
+    }
 }
 
 #[tokio::test]

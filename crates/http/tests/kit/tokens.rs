@@ -204,6 +204,19 @@ async fn a_refusal_of_a_token_is_the_credentials_fault_and_says_why() {
 }
 
 #[tokio::test]
+async fn a_locked_credential_is_left_alone_unless_the_wait_is_short() {
+    let short = status(423).insert_header("retry-after", "7");
+    for (answer, asked, slept) in [(status(423), 1, vec![]), (short, 2, vec![Duration::from_secs(7)])] {
+        let vendor = vendor(move |n| if n == 1 { answer.clone() } else { hourly(n) }, any).await;
+        let got = api_with(&vendor, client()).send(&Call::get("/sites")).await;
+        assert_eq!(got.is_ok(), asked == 2);
+        let kind = got.err().map(|error| error.kind());
+        assert!(kind.is_none_or(|kind| kind == ErrorKind::RateLimited), "{kind:?}");
+        assert_eq!((token_requests(&vendor).await.len(), vendor.world.slept()), (asked, slept));
+    }
+}
+
+#[tokio::test]
 async fn a_connector_may_explain_a_refusal_better() {
     let vendor = vendor(|_| status(400).set_body_json(json!({ "error_codes": [700_016] })), any).await;
     let cx = vendor.context();

@@ -1,5 +1,6 @@
 //! The vendors, one file each. A new one is a new file and a line in [`VENDORS`].
 
+mod connectwise_asio;
 mod connectwise_automate;
 mod datto_rmm;
 mod datto_west;
@@ -40,6 +41,7 @@ const VENDORS: &[Invent] = &[
     datto_west::vendor,
     connectwise_automate::vendor,
     ninjaone::vendor,
+    connectwise_asio::vendor,
     immybot::vendor,
     microsoft_graph::vendor,
     huntress::vendor,

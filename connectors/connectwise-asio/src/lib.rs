@@ -1,0 +1,191 @@
+#![doc = include_str!("../README.md")]
+
+mod wire;
+
+use crate::wire::{Company, Device, Rows, by_category, elsewhere};
+use futures_util::future::{try_join, try_join_all};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use tallysheet_core::ErrorKind::{Auth, Forbidden, MissingValue, NotFound};
+use tallysheet_core::wire::Id;
+use tallysheet_core::{
+    Capability, Code, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Error, Identity, Meta,
+    MetricDef, Notice, Probe, Result, Secret, Standing, Verdict, async_trait, register_connector,
+};
+use tallysheet_http::{Api, Call, OAuth2, Tokens};
+
+/// Settings of a `kind = "connectwise-asio"` integration.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The client id of the API access.
+    client_id: String,
+    /// The secret that belongs to it.
+    client_secret: Secret,
+    /// The scopes to ask for, with spaces between; those that the generation needs where it is not set.
+    scope: Option<String>,
+    /// Which list of devices is read: `v1`, `v2`, or `auto` (v1, and v2 where v1 is closed).
+    #[serde(default)]
+    api_generation: Generation,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Generation {
+    #[default]
+    Auto,
+    V1,
+    V2,
+}
+
+static WORKSTATIONS: MetricDef = MetricDef::number("Workstations", "devices");
+static SERVERS: MetricDef = MetricDef::number("Servers", "devices");
+static NETWORK: MetricDef = MetricDef::number("Network devices", "devices").on_request();
+static OTHER: MetricDef = MetricDef::number("Other devices", "devices").on_request();
+static METRICS: &[&MetricDef] = &[&WORKSTATIONS, &SERVERS, &NETWORK, &OTHER];
+
+const COMPANIES: &str = "/api/platform/v1/company/companies";
+
+/// Counts the endpoints of every company.
+pub struct ConnectwiseAsio {
+    api: Api,
+    config: Config,
+    cx: Context,
+}
+
+impl ConnectorSpec for ConnectwiseAsio {
+    type Config = Config;
+    const META: &'static Meta = &Meta {
+        slug: "connectwise-asio",
+        title: "ConnectWise Asio",
+        default_url: Some("https://openapi.service.itsupport247.net"),
+        capabilities: &[Capability::Counts],
+        metrics: METRICS,
+        permissions: "API access with the scopes platform.companies.read and platform.asset.read",
+    };
+
+    fn connect(config: Config, cx: &Context) -> Result<Connector> {
+        // 500 calls in five minutes: half is left to others (README, Limits).
+        let api = Api::builder(cx, Self::META.default_url).per_minute(50).seconds_after_429(8).build()?;
+        let (url, secret) = (api.address(None, "/v1/token"), config.client_secret.clone());
+        let tokens = OAuth2::client_credentials(cx, &url, &config.client_id, secret)?.json();
+        let devices = if config.api_generation == Generation::V2 { "devices" } else { "asset" };
+        let scope = format!("platform.companies.read platform.{devices}.read");
+        let tokens = tokens.field("scope", config.scope.clone().unwrap_or(scope));
+        Ok(Connector::counting(Self { api: api.with_auth(Tokens::new(cx, tokens)), config, cx: cx.clone() }))
+    }
+}
+register_connector!(ConnectwiseAsio);
+
+#[async_trait]
+impl Probe for ConnectwiseAsio {
+    async fn check(&self) -> Result<Identity> {
+        let reply = self.api.send(&Call::get(COMPANIES)).await?;
+        let partner: Option<Id> = reply.json_at(&["/0/partnerId", "/companies/0/partnerId"])?;
+        // Only companies name the partner; where there is none, the key stands for it.
+        let account = partner.map_or_else(|| self.config.client_id.clone(), |id| id.0);
+        Ok(Identity { account, ..Identity::default() })
+    }
+}
+
+#[async_trait]
+impl CountSource for ConnectwiseAsio {
+    async fn counts(&self) -> Result<Counts> {
+        let companies = self.api.list(Call::get(COMPANIES), |company: &Company| &company.id, Rows::part);
+        let (companies, devices) = try_join(companies, self.v1()).await?;
+        let devices = match devices {
+            Some(devices) => devices,
+            None => self.v2(&companies).await?,
+        };
+        let elsewhere = elsewhere(&companies, &devices);
+        let owner = |device: &Device| elsewhere.get(&device.company.0).unwrap_or(&device.company.0).clone();
+        let holders: BTreeSet<String> = devices.values().map(owner).collect();
+        let (mut fold, mut warnings) = (Devices::new(METRICS), Vec::new());
+        for (id, company) in &companies {
+            let (org, gone) = (company.org(), company.is_gone(&self.cx));
+            if gone && holders.contains(id) {
+                let message = format!("{} is inactive or deleted, and has devices: they count", org.name);
+                warnings.push(Notice::warning(None, message).about(&org.name));
+            }
+            let aside = Standing::NotCustomer("inactive or deleted, and without devices");
+            fold.org(org, if gone && !holders.contains(id) { aside } else { Standing::Customer });
+        }
+        devices.iter().for_each(|(id, device)| fold.add(&owner(device), id, &Verdict::counted([device.class()])));
+        if !elsewhere.is_empty() {
+            warnings.push(Notice::warning(None, "devices name other company ids: matched by number or external id"));
+        }
+        let untyped = devices.values().filter(|device| device.kind().is_empty()).count();
+        if untyped > 0 {
+            let message = format!("{untyped} devices have no `endpointType`: category and operating system decide");
+            warnings.push(Notice::warning(Code::MissingValue, message));
+        }
+        Ok(Counts { orgs: fold.finish(), notices: warnings, ..Counts::default() })
+    }
+}
+
+/// Devices by id.
+type Found = BTreeMap<String, Device>;
+
+impl ConnectwiseAsio {
+    /// The devices of all companies in one list; `None` where v2 is to be asked instead.
+    async fn v1(&self) -> Result<Option<Found>> {
+        let (generation, closed) = (self.config.api_generation, [Auth, Forbidden, NotFound]);
+        if generation == Generation::V2 {
+            return Ok(None);
+        }
+        let call = Call::get("/api/platform/v1/device/endpoints");
+        match self.api.list(call, |device: &Device| &device.id, Rows::part).await {
+            Err(error) if generation == Generation::Auto && closed.contains(&error.kind()) => Ok(None),
+            Ok(devices) if devices.values().any(|device| device.kind().is_empty() || device.company.0.is_empty()) => {
+                Err(Error::new(MissingValue, "v1 lists a device without `clientId` or `endpointType`"))
+            }
+            devices => devices.map(Some),
+        }
+    }
+
+    /// The same for four companies at a time.
+    async fn v2(&self, companies: &BTreeMap<String, Company>) -> Result<Found> {
+        let ids: Vec<&String> = companies.keys().collect();
+        let fours = try_join_all(ids.chunks(4).map(|four| self.batch(four))).await?;
+        // A company without devices is 404; of several it may be any, so each is asked alone.
+        let unclear = ids.chunks(4).zip(&fours).filter(|(_, found)| found.is_none());
+        let ones = unclear.flat_map(|(four, _)| four.chunks(1)).map(|one| self.batch(one));
+        let ones = try_join_all(ones).await?;
+        let found: Vec<Found> = fours.into_iter().chain(ones).flatten().collect();
+        if found.is_empty() && !ids.is_empty() {
+            return Err(Error::new(NotFound, "v2 knows the devices of no company: that is not taken for zero"));
+        }
+        Ok(found.into_iter().rev().flatten().collect())
+    }
+
+    /// `None` where the vendor has nothing of these companies.
+    async fn batch(&self, companies: &[&String]) -> Result<Option<Found>> {
+        let call = Call::post("/api/platform/v2/device/categories/all/endpoints").repeatable();
+        let call = call.query("limit", 500).query("cursor", 0).query("field", "endpointType,os");
+        let call = call.json(&json!({ "resourceType": "company", "resources": companies }))?;
+        self.api.find_list(call, |device: &Device| &device.id, by_category).await
+    }
+}
+
+impl Device {
+    /// Its one class (README, What is counted).
+    fn class(&self) -> &'static MetricDef {
+        let system = self.os["product"].as_str().unwrap_or_default().to_lowercase();
+        match (self.category.as_str(), self.kind()) {
+            // Whatever it calls itself.
+            ("cloud", _) => &OTHER,
+            ("network", _) | (_, "networkdevice") => &NETWORK,
+            (_, "server") => &SERVERS,
+            (_, "desktop" | "laptop" | "workstation") => &WORKSTATIONS,
+            (_, "") if system.contains("server") => &SERVERS,
+            (_, "") if !system.trim().is_empty() => &WORKSTATIONS,
+            _ => &OTHER,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "../tests/unit/rules.rs"]
+mod tests;
