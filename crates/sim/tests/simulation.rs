@@ -93,7 +93,7 @@ async fn who_is_found_without_an_id_has_none_in_the_file() {
         "company,domains,#account,autotask,datto-rmm,datto-west,connectwise-automate,ninjaone,connectwise-asio,immybot,microsoft-graph,huntress,pax8\n"
     ));
     let by_name = line("by its name alone");
-    assert!(by_name.ends_with(",-,,,,,,") && !by_name.contains(".example"), "{by_name}");
+    assert!(by_name.ends_with(",-,,,,,,,") && !by_name.contains(".example"), "{by_name}");
     assert!(line("by its domain").ends_with(','));
     assert!(line("by the Autotask id").contains(",,-,"));
     assert!(line("two Datto sites").contains(';'));
