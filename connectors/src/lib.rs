@@ -24,7 +24,7 @@ macro_rules! bundle {
 
 bundle! {
     "datto-rmm" => tallysheet_connector_datto_rmm,
-    "connectwise-automate",
+    "connectwise-automate" => tallysheet_connector_connectwise_automate,
     "ninjaone" => tallysheet_connector_ninjaone,
     "connectwise-asio" => tallysheet_connector_connectwise_asio,
     "immybot" => tallysheet_connector_immybot,

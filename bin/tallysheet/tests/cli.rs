@@ -8,6 +8,18 @@ use std::process::Output;
 use tallysheet_sim::{Options, Simulation};
 use tempfile::TempDir;
 
+/// The connectors of a full build, in the order of columns.
+const CONNECTORS: &[&str] = &[
+    "datto-rmm",
+    "connectwise-automate",
+    "ninjaone",
+    "connectwise-asio",
+    "immybot",
+    "microsoft-graph",
+    "huntress",
+    "pax8",
+];
+
 /// A folder with a config against a simulated MSP.
 struct Msp {
     folder: TempDir,
@@ -200,7 +212,7 @@ async fn bad_input_is_2_and_says_where() {
 #[tokio::test(flavor = "multi_thread")]
 async fn init_writes_a_config_that_loads_and_overwrites_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let all = ["init", "datto-rmm", "ninjaone", "connectwise-asio", "immybot", "microsoft-graph", "huntress", "pax8"];
+    let all: Vec<&str> = ["init"].into_iter().chain(CONNECTORS.iter().copied()).collect();
     assert_eq!(status(&run_in(folder.path(), &all).await), 0);
     let output = run_in(folder.path(), &all).await;
     assert_eq!(status(&output), 2);
@@ -218,7 +230,7 @@ async fn the_schema_and_the_connectors_are_told() {
     let told: Value = serde_json::from_slice(&told.stdout).unwrap();
     let slugs: Vec<&str> =
         told["integrations"].as_array().unwrap().iter().map(|one| one["slug"].as_str().unwrap()).collect();
-    assert_eq!(slugs, ["datto-rmm", "ninjaone", "connectwise-asio", "immybot", "microsoft-graph", "huntress", "pax8"]);
+    assert_eq!(slugs, CONNECTORS);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use crate::call::{Call, Target, segment};
 use crate::limit::Limits;
 use crate::paging::{Next, Pages, Part, Position, Walk};
 use crate::reply::Reply;
+use crate::token::refusal;
 use futures_util::future::try_join_all;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
@@ -96,9 +97,10 @@ impl Api {
         ApiBuilder::at(cx, url.and_then(parse_base))
     }
 
-    /// A client for a token endpoint: its own origin, no credential but the one in the body.
+    /// A client for a token endpoint: its own origin and limits, no credential but the one in the body. What it refuses
+    /// (400, 401, 403) is the credential.
     pub fn token_endpoint(cx: &Context, token_url: &str) -> Result<Self> {
-        ApiBuilder::at(cx, parse_base(token_url)).build()
+        ApiBuilder::at(cx, parse_base(token_url)).classify(refusal).build()
     }
 
     /// The user's own address, else `path` under this client's: for a token endpoint.

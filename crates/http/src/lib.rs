@@ -18,6 +18,7 @@
 //! | [`call`] | a request before it is sent |
 //! | [`reply`] | an answer: its class, its strict decoding |
 //! | [`auth`], [`token`] | how a credential is shown, and how a token is got and kept |
+//! | [`login`] | a vendor's own log-in, and the passcodes of a second factor |
 //! | [`entra`] | what Microsoft's login service means by its numbers |
 //! | [`tenants`] | one vendor, many tenants, a token for each |
 //! | [`limit`] | concurrency and requests a minute |
@@ -28,6 +29,7 @@ pub mod auth;
 pub mod call;
 pub mod entra;
 pub mod limit;
+pub mod login;
 pub mod paging;
 pub mod reply;
 pub mod tenants;
@@ -36,6 +38,7 @@ pub mod token;
 pub use api::{Api, ApiBuilder, Retry};
 pub use auth::{ApiKey, Auth, Basic, Bearer, Outgoing, Signed, Stamp};
 pub use call::{Call, segment};
+pub use login::{Login, Totp};
 pub use paging::{Next, Pages, Part, Position};
 pub use reply::Reply;
 pub use tenants::Tenants;

@@ -165,9 +165,7 @@ impl OAuth2 {
     /// An endpoint at `token_url`, asked with a form.
     pub fn new(cx: &Context, token_url: &str, grant: Grant) -> Result<Self> {
         Ok(Self {
-            endpoint: Api::token_endpoint(cx, token_url)
-                .map_err(|error| error.context("`token_url`"))?
-                .with_classify(refusal),
+            endpoint: Api::token_endpoint(cx, token_url).map_err(|error| error.context("`token_url`"))?,
             grant,
             extra: Vec::new(),
             json: false,
@@ -294,7 +292,7 @@ impl TokenSource for OAuth2 {
 
 /// What a refusal of a token endpoint means: the credential is not accepted, with the `OAuth2` word for why; or it is
 /// locked for some minutes, which asking again would only prolong.
-fn refusal(reply: &Reply) -> Option<Error> {
+pub(crate) fn refusal(reply: &Reply) -> Option<Error> {
     if reply.status() == 423 {
         let error = Error::new(ErrorKind::RateLimited, "the credential is locked, as too many tokens were asked for");
         return Some(error.with_retry_after(reply.header("retry-after").is_none().then_some(LOCK)));

@@ -53,6 +53,7 @@ async fn what_the_story_tells_is_in_the_sheet() {
     let cell = |words: &str, column: &str| expected.cell(&who(&story, words), column).unwrap().clone();
 
     assert_eq!(cell("without a device", "Datto RMM: Devices"), Truth::Number(0.into()));
+    assert_eq!(cell("without a computer", "ConnectWise Automate: Servers"), Truth::Number(0.into()));
     assert_eq!(cell("wait for approval", "NinjaOne: Workstations"), Truth::Number(0.into()));
     assert_eq!(cell("on-demand", "Datto RMM: Devices"), Truth::LeftOut);
     assert_eq!(cell("is stale", "Huntress: Agents"), Truth::Failed(Code::UnknownOrg));
@@ -71,7 +72,9 @@ async fn what_the_story_tells_is_in_the_sheet() {
         expected.rows.iter().map(|row| row.cells[place].state()).collect()
     };
     assert_eq!(states(&expected, "Datto West: Servers"), BTreeSet::from(["failed", "not-applicable", "not-mapped"]));
-    for title in ["Datto RMM", "NinjaOne", "ConnectWise Asio", "Microsoft 365", "Huntress", "PAX8"] {
+    for title in
+        ["Datto RMM", "ConnectWise Automate", "NinjaOne", "ConnectWise Asio", "Microsoft 365", "Huntress", "PAX8"]
+    {
         let unmapped = |row: &&tallysheet_sim::ExpectedRow| row.company.ends_with(&format!("(unmapped, {title})"));
         assert!(expected.rows.iter().any(|row| row.unmapped && unmapped(&row)), "{title}");
     }
@@ -87,7 +90,7 @@ async fn who_is_found_without_an_id_has_none_in_the_file() {
         csv.lines().find(|line| line.starts_with(&name) || line.starts_with(&quoted)).unwrap().to_owned()
     };
     assert!(csv.starts_with(
-        "company,domains,#account,autotask,datto-rmm,datto-west,ninjaone,connectwise-asio,immybot,microsoft-graph,huntress,pax8\n"
+        "company,domains,#account,autotask,datto-rmm,datto-west,connectwise-automate,ninjaone,connectwise-asio,immybot,microsoft-graph,huntress,pax8\n"
     ));
     let by_name = line("by its name alone");
     assert!(by_name.ends_with(",-,,,,,,") && !by_name.contains(".example"), "{by_name}");

@@ -115,6 +115,46 @@ async fn datto_refuses_a_wrong_call_a_used_up_token_and_a_revoked_key() {
     assert_eq!(client.get(&format!("{account}/sites?max=251"), &renewed).0, 400);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn automate_wants_a_passcode_and_a_client_id_and_its_pages_add_up() {
+    let client = client(Options::default()).await;
+    let setting = |key| client.setting("connectwise-automate", key);
+    let url = format!("{}/api/v1", setting("url"));
+    let mut login = json!({"UserName": setting("username"), "Password": setting("password")});
+    let ask = |login: &Value| client.post_json(&format!("{url}/apitoken"), "", login);
+    let (status, refused) = ask(&login);
+    assert_eq!((status, &refused["AccessToken"], &refused["IsTwoFactorRequired"]), (200, &json!(""), &json!(true)));
+    let secret = totp_rs::Secret::try_from_base32(setting("totp_secret")).unwrap();
+    let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
+    login["TwoFactorPasscode"] = json!(totp.generate_current().to_string());
+    let token = format!("Bearer {}", ask(&login).1["AccessToken"].as_str().unwrap());
+    login["Password"] = json!("wrong");
+    assert_eq!(ask(&login).0, 401);
+
+    let computers = format!("{url}/Computers");
+    assert_eq!(client.get(&computers, &token).0, 401, "a client id is needed");
+    let headers = [("Authorization", token.as_str()), ("ClientId", setting("client_id"))];
+    assert_eq!(rows(&client.get_with(&computers, &headers).1).len(), 25, "the vendor's default");
+    assert_eq!(client.get_with(&format!("{computers}?pageSize=1001"), &headers).0, 400);
+    let mut all = Vec::new();
+    for page in 1.. {
+        let more = rows(&client.get_with(&format!("{computers}?pageSize=70&page={page}"), &headers).1);
+        if more.is_empty() {
+            break;
+        }
+        all.extend(more);
+    }
+    assert_eq!(distinct(&all, "Id"), all.len());
+    assert_eq!(all.iter().filter(|computer| computer["Client"].is_null()).count(), 1);
+    let [workstations, servers] = ["Workstations", "Servers"]
+        .map(|name| expected_sum(&client.simulation, &format!("ConnectWise Automate: {name}")));
+    assert_eq!(Decimal::from(all.len()), workstations + servers);
+    let is_typed =
+        |computer: &&Value| computer["Type"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("server"));
+    let typed = all.iter().filter(is_typed).count();
+    assert!(0 < typed && Decimal::from(typed) < servers, "some servers are known by their operating system alone");
+}
+
 fn ninjaone_pages(client: &Client, path: &str, token: &str) -> Vec<Value> {
     let (url, mut all) = (client.setting("ninjaone", "url"), Vec::new());
     loop {

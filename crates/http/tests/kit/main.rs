@@ -5,6 +5,7 @@
 mod auth;
 mod decoding;
 mod limits;
+mod logins;
 mod paging;
 mod retry;
 mod support;

@@ -1,6 +1,7 @@
 //! The vendors, one file each. A new one is a new file and a line in [`VENDORS`].
 
 mod connectwise_asio;
+mod connectwise_automate;
 mod datto_rmm;
 mod datto_west;
 mod huntress;
@@ -38,6 +39,7 @@ type Invent = fn(&Msp, &str) -> Vendor;
 const VENDORS: &[Invent] = &[
     datto_rmm::vendor,
     datto_west::vendor,
+    connectwise_automate::vendor,
     ninjaone::vendor,
     connectwise_asio::vendor,
     immybot::vendor,

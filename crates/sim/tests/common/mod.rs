@@ -24,7 +24,12 @@ impl Client {
     }
 
     pub(crate) fn get(&self, url: &str, authorization: &str) -> (u16, Value) {
-        let mut answer = self.agent.get(url).header("Authorization", authorization).call().unwrap();
+        self.get_with(url, &[("Authorization", authorization)])
+    }
+
+    pub(crate) fn get_with(&self, url: &str, headers: &[(&str, &str)]) -> (u16, Value) {
+        let request = headers.iter().fold(self.agent.get(url), |request, (name, value)| request.header(*name, *value));
+        let mut answer = request.call().unwrap();
         (answer.status().as_u16(), answer.body_mut().read_json().unwrap())
     }
 
