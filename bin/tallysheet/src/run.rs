@@ -56,7 +56,7 @@ fn delivery(output: &str, format: Option<Format>) -> Result<Delivery> {
         return Ok(Delivery { name, kind, format: format.unwrap_or(Format::Csv), to });
     }
     let path = std::path::absolute(output).map_err(|error| Error::config(format!("--output {output}: {error}")))?;
-    let format = format.or_else(|| Format::of_path(&path)).unwrap_or(Format::Csv);
+    let format = format.map_or_else(|| Format::of_path(&path).map_err(|error| error.context("--output")), Ok)?;
     Ok(Delivery { name, kind, format, to: Box::new(FileDelivery { path }) })
 }
 

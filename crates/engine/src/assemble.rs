@@ -204,17 +204,11 @@ fn delivery(configured: &tallysheet_config::Delivery) -> Result<Delivery> {
         let (name, kind) = (&configured.name, configured.kind());
         return Err(Error::config(format!("[deliver.{name}]: this version has no deliveries of kind `{kind}`")));
     };
-    let ending = file.path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
-    let format = match (configured.format, ending.as_deref()) {
-        (Some(format), _) => Some(format.as_str()),
-        // A workbook by its name must be one.
-        (None, Some(ending @ ("xlsx" | "html"))) => Some(ending),
-        (None, _) => None,
+    let format = match configured.format {
+        Some(format) => format.as_str().parse(),
+        None => Format::of_path(&file.path),
     };
-    let format = match format {
-        Some(word) => word.parse().map_err(|error: Error| error.context(format!("[deliver.{}]", configured.name)))?,
-        None => Format::of_path(&file.path).unwrap_or(Format::Csv),
-    };
+    let format = format.map_err(|error: Error| error.context(format!("[deliver.{}]", configured.name)))?;
     Ok(Delivery {
         name: configured.name.clone(),
         kind: configured.kind().to_owned(),

@@ -46,10 +46,14 @@ impl Format {
         }
     }
 
-    /// The format that a file's ending asks for.
-    pub fn of_path(path: &Path) -> Option<Self> {
-        let ending = path.extension()?.to_str()?;
-        Self::ALL.iter().copied().find(|format| format.ending().eq_ignore_ascii_case(ending))
+    /// The format that a file's ending asks for; CSV where it asks for none. What is called a workbook or a page must be
+    /// one, so those endings are an error.
+    pub fn of_path(path: &Path) -> Result<Self> {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
+        if matches!(ending.as_str(), "xlsx" | "html") {
+            return ending.parse();
+        }
+        Ok(Self::ALL.iter().copied().find(|format| format.ending() == ending).unwrap_or(Self::Csv))
     }
 }
 
@@ -86,10 +90,11 @@ mod tests {
 
     #[test]
     fn the_ending_of_a_path_tells_its_format() {
-        let of = |path: &str| Format::of_path(Path::new(path));
+        let of = |path: &str| Format::of_path(Path::new(path)).ok();
         assert_eq!(of("out/counts.CSV"), Some(Format::Csv));
         assert_eq!(of("counts.2026.json"), Some(Format::Json));
-        assert_eq!(of("counts.txt"), None);
-        assert_eq!(of("csv"), None);
+        assert_eq!(of("counts.txt"), Some(Format::Csv));
+        assert_eq!(of("csv"), Some(Format::Csv));
+        assert_eq!(of("counts.XLSX"), None);
     }
 }
