@@ -89,6 +89,8 @@ pub struct Merged {
     pub notices: Vec<Notice>,
     /// Whether nothing failed: no integration, no org, no value.
     pub complete: bool,
+    /// Whether anything was counted at all, in a row or in one that `unmapped_rows` leaves out.
+    pub counted: bool,
 }
 
 /// Makes the sheet.
@@ -121,11 +123,13 @@ pub fn merge(companies: &[KeyedCompany], mut sources: Vec<Source>, options: &Opt
     }
 
     rows.sort_by_cached_key(|row| (row.company.to_lowercase(), row.company.clone(), row.key.clone()));
+    let cells = rows.iter().chain(&unmapped).flat_map(|row| &row.cells);
+    let counted = cells.into_iter().any(|cell| matches!(cell, Cell::Counted(_)));
     if options.unmapped_rows {
         rows.append(&mut unmapped);
     }
     sheet.rows = rows;
-    Merged { sheet, notices: log.notices, complete: log.complete }
+    Merged { sheet, notices: log.notices, complete: log.complete, counted }
 }
 
 /// One integration's columns, cells and totals.

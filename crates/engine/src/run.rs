@@ -9,7 +9,7 @@ use crate::plan::{Plan, Source};
 use std::collections::{BTreeMap, BTreeSet};
 use tallysheet_core::merge::{Merged, merge};
 use tallysheet_core::run::{DeliveryOutcome, DeliveryStatus, Run, RunStatus};
-use tallysheet_core::sheet::{Cell, Column, Sheet};
+use tallysheet_core::sheet::Column;
 use tallysheet_core::{Code, Level, Notice, Phase, World};
 
 /// Runs a plan. It always ends with a [`Run`]; what went wrong stands in its log, its status and its exit status.
@@ -32,16 +32,16 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
     let placed = place(plan.companies, collected, &kept);
     log.extend(placed.notices);
     let answered = placed.sources.iter().any(|source| source.answer.is_ok());
-    let Merged { sheet, notices, complete } = merge(&placed.companies, placed.sources, &plan.options);
+    let Merged { sheet, notices, complete, counted } = merge(&placed.companies, placed.sources, &plan.options);
     log.extend(notices);
 
-    let status = status(&sheet, answered, complete);
+    let status = status(answered, complete, counted);
     let mut run = Run {
         id,
         started_at,
         finished_at: None,
         status,
-        exit_status: exit_status(status, false, &[]),
+        exit_status: exit_status(status, &[]),
         sheet,
         deliveries: Vec::new(),
         log: log.entries(),
@@ -64,7 +64,7 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
         log.extend(notices);
     }
 
-    run.exit_status = exit_status(status, held_back, &outcomes);
+    run.exit_status = exit_status(status, &outcomes);
     run.deliveries = outcomes;
     run.finished_at = Some(world.now());
     let end = format!("run {} ended with status {}", run.id, run.exit_status);
@@ -121,8 +121,7 @@ fn run_id(world: &dyn World) -> String {
     format!("{}-{tail:04x}", world.now().strftime("%Y%m%dT%H%M%SZ"))
 }
 
-fn status(sheet: &Sheet, answered: bool, complete: bool) -> RunStatus {
-    let counted = sheet.rows.iter().flat_map(|row| &row.cells).any(|cell| matches!(cell, Cell::Counted(_)));
+const fn status(answered: bool, complete: bool, counted: bool) -> RunStatus {
     match (answered, complete) {
         (true, true) => RunStatus::Complete,
         (true, false) if counted => RunStatus::Partial,
@@ -131,14 +130,13 @@ fn status(sheet: &Sheet, answered: bool, complete: bool) -> RunStatus {
 }
 
 /// The exit status of the contract.
-fn exit_status(status: RunStatus, held_back: bool, deliveries: &[DeliveryOutcome]) -> u8 {
+fn exit_status(status: RunStatus, deliveries: &[DeliveryOutcome]) -> u8 {
     let undelivered =
         |outcome: &DeliveryOutcome| matches!(outcome.status, DeliveryStatus::Failed | DeliveryStatus::Unknown);
     match status {
         RunStatus::Failed => 1,
         _ if deliveries.iter().any(undelivered) => 4,
         RunStatus::Partial => 3,
-        RunStatus::Complete if held_back => 3,
         RunStatus::Complete => 0,
     }
 }

@@ -1,6 +1,7 @@
 //! A run's promises: one failure stays its own, and the exit status says what happened.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tallysheet_core::merge::Options;
@@ -10,7 +11,7 @@ use tallysheet_core::{
     Product, Result, VendorOrg, World, async_trait,
 };
 use tallysheet_engine::{
-    Companies, Deliver, Delivery, FileDelivery, Plan, Receipt, Report, Silent, Source, Undelivered, run,
+    Companies, Deliver, Delivery, FileDelivery, Plan, Receipt, Report, Rules, Silent, Source, Undelivered, run,
 };
 use tallysheet_report::Format;
 use tallysheet_testkit::TestWorld;
@@ -137,6 +138,16 @@ async fn nothing_counted_is_no_report() {
     assert_eq!((run.status, run.exit_status), (RunStatus::Failed, 1));
     assert_eq!(run.deliveries[0].status, DeliveryStatus::Skipped);
     assert!(!folder.path().join("report.csv").exists());
+}
+
+#[tokio::test]
+async fn what_is_counted_in_rows_that_are_left_out_is_counted_all_the_same() {
+    let mut omitted = plan(vec![source("one", good(3)), source("two", Puppet::Fails(ErrorKind::Auth))]);
+    omitted.companies =
+        Companies::Listed { companies: Vec::new(), rules: Rules { allowed: Vec::new(), psa_columns: BTreeMap::new() } };
+    omitted.options.unmapped_rows = false;
+    let run = run(omitted, &Silent).await;
+    assert_eq!((run.status, run.exit_status, run.sheet.rows.len()), (RunStatus::Partial, 3, 0));
 }
 
 #[tokio::test]
