@@ -89,7 +89,7 @@ pub(crate) struct RunArguments {
 
 #[derive(Args)]
 pub(crate) struct DemoArguments {
-    /// How many companies the simulated MSP has, 12 or more
+    /// How many companies the simulated MSP has, 14 or more
     #[arg(long, default_value_t = 25)]
     pub(crate) companies: usize,
     /// Another seed makes another MSP

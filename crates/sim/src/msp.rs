@@ -42,10 +42,12 @@ pub(crate) enum Role {
     NoConsent,
     Declined,
     NoQuantity,
+    LockedAccount,
+    FailingClient,
 }
 
 impl Role {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::ByName,
         Self::ByDomain,
         Self::ByPsaId,
@@ -58,6 +60,8 @@ impl Role {
         Self::NoConsent,
         Self::Declined,
         Self::NoQuantity,
+        Self::LockedAccount,
+        Self::FailingClient,
     ];
 }
 
