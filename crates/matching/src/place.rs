@@ -52,15 +52,21 @@ pub struct Candidate<'a> {
 pub struct Placed {
     /// One for each org, in the order they came in.
     pub placements: Vec<Placement>,
+    /// By which rule each org has its company; none where it has none.
+    pub rules: Vec<Option<Rule>>,
     /// What was matched other than by id, and what is ambiguous.
     pub notices: Vec<Notice>,
 }
 
 /// Places the orgs of one integration. A filled cell of the companies file is complete: only its ids are matched there.
 pub fn place(integration: &str, orgs: &[Candidate<'_>], index: &Index<'_>, rules: &[Rule]) -> Placed {
-    let mut placed = Placed { placements: vec![Placement::Unmapped; orgs.len()], notices: Vec::new() };
+    let mut placed = Placed {
+        placements: vec![Placement::Unmapped; orgs.len()],
+        rules: vec![None; orgs.len()],
+        notices: Vec::new(),
+    };
     for aside in [false, true] {
-        let notices = place_group(integration, orgs, aside, index, rules, &mut placed.placements);
+        let notices = place_group(integration, orgs, aside, index, rules, &mut placed);
         if !aside {
             placed.notices = notices;
         }
@@ -74,7 +80,7 @@ fn place_group(
     aside: bool,
     index: &Index<'_>,
     rules: &[Rule],
-    placements: &mut [Placement],
+    placed: &mut Placed,
 ) -> Vec<Notice> {
     // In an order of their own, so that the order in which the vendor lists them changes nothing.
     let mut open: Vec<usize> = (0..orgs.len()).filter(|place| orgs[*place].aside == aside).collect();
@@ -98,7 +104,8 @@ fn place_group(
                 continue;
             }
             let (placement, notice) = lookup.verdict(rule, orgs[place].org, &hits, &claims);
-            placements[place] = placement;
+            placed.placements[place] = placement;
+            placed.rules[place] = matches!(placement, Placement::Company(_)).then_some(rule);
             notices.extend(notice);
         }
     }
