@@ -306,8 +306,18 @@ fn forgive<'a>(ours: &mut Vec<&'a str>, theirs: &mut Vec<&'a str>) -> Vec<&'a st
 }
 
 fn is_misspelled(one: &str, other: &str) -> bool {
-    let long = |word: &str| word.chars().nth(SHORT).is_some() && !is_number(word);
-    long(one)
+    let long = |word: &str| word.len() > SHORT && word.chars().nth(SHORT).is_some() && !is_number(word);
+    // Most pairs end here, before anything is written anew.
+    let first = |word: &str| word.bytes().next().map(|byte| match byte {
+        b'c' => b'k',
+        b'p' => b'f',
+        b'z' => b's',
+        b'y' => b'i',
+        other => other,
+    });
+    first(one) == first(other)
+        && one.len().abs_diff(other.len()) <= SHORT
+        && long(one)
         && long(other)
         && (umlauts(one) == umlauts(other) || skeleton(one) == skeleton(other) || strsim::damerau_levenshtein(one, other) <= 1)
 }

@@ -14,8 +14,8 @@ use tallysheet_core::{Hint, Link, PsaId, VendorOrg};
 const TENANTS: &str = "microsoft-graph";
 /// So many names are compared word by word, the nearest first.
 const COMPARED: usize = 8;
-/// A beginning that more names have says nothing.
-const CROWD: usize = 40;
+/// What more names have in common than these says nothing, for each of [`keys`].
+const CROWD: [usize; 5] = [40, 40, 40, 12, 12];
 
 /// A name of a company.
 struct Named {
@@ -228,13 +228,13 @@ impl Profiles {
     /// The names worth a comparison.
     fn near(&self, spelled: &Spelled, scratch: &mut Scratch) -> Vec<usize> {
         let mut near: Vec<usize> = Vec::new();
-        for (places, key) in self.whole.iter().zip(keys(spelled)) {
+        for ((places, key), crowd) in self.whole.iter().zip(keys(spelled)).zip(CROWD) {
             let hits = key.and_then(|key| places.get(key)).map_or(&[][..], Vec::as_slice);
-            if hits.len() <= CROWD {
+            if hits.len() <= crowd {
                 near.extend(hits);
             }
         }
-        let common = CROWD.max(self.names.len() / 12);
+        let common = CROWD[0].max(self.names.len() / 12);
         for word in &spelled.words {
             let Some((weight, places)) = self.words.get(word).filter(|(_, places)| places.len() <= common) else { continue };
             for place in places {
