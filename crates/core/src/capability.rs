@@ -109,8 +109,8 @@ pub trait TicketDesk: Send + Sync {
     /// The tickets of the form's company whose key [`TicketSearch::matches`], open or closed, newest first.
     async fn find(&self, form: &PreparedForm, search: &TicketSearch) -> Result<Vec<Found>>;
     /// Makes a ticket. Never repeated where it may have happened. A PSA that can only take a file along with the ticket
-    /// gets `file` here, others later.
-    async fn create(&self, ticket: &NewTicket, file: &Attachment) -> Result<Created>;
+    /// gets `file` here; others get it by [`TicketDesk::attach`].
+    async fn create(&self, ticket: &NewTicket, file: Option<&Attachment>) -> Result<Created>;
     /// The names of the files that the ticket holds.
     async fn attachments(&self, ticket: &TicketRef) -> Result<Vec<String>>;
     /// Attaches a file, where customers cannot see it; `Unsupported` where the API cannot.

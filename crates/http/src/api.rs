@@ -103,6 +103,13 @@ impl Api {
         ApiBuilder::at(cx, parse_base(token_url)).classify(refusal).build()
     }
 
+    /// A client for one whole address that the user gives, query and all: a webhook. See [`Call::post_to`].
+    pub fn endpoint(cx: &Context, url: &str) -> ApiBuilder {
+        let origin = Url::parse(url).map(|url| url.origin().ascii_serialization());
+        let base = origin.map_err(|_| Error::config("`url` is no address; write it like https://host.example/hook"));
+        ApiBuilder::at(cx, base.and_then(|origin| parse_base(&origin)))
+    }
+
     /// The user's own address, else `path` under this client's: for a token endpoint.
     pub fn address(&self, own: Option<String>, path: &str) -> String {
         own.unwrap_or_else(|| format!("{}{path}", self.base.as_str().trim_end_matches('/')))
@@ -294,7 +301,8 @@ impl Api {
         let mut headers = headers.clone();
         for (name, value) in &call.headers {
             let value = HeaderValue::try_from(value).map_err(|_| defect("a header value cannot be sent"))?;
-            headers.insert(HeaderName::from_static(name), value);
+            let name = HeaderName::try_from(name).map_err(|_| defect("a header's name cannot be sent"))?;
+            headers.insert(name, value);
         }
         let body = match &call.body {
             Some(Body::Plain { bytes, .. }) => &bytes[..],
@@ -368,6 +376,7 @@ impl Api {
         let path = match &call.target {
             Target::Path(path) => path.clone(),
             Target::Link(link) => Url::parse(link).map(|url| url.path().to_owned()).unwrap_or_default(),
+            Target::Whole(_) => return format!("{} to {}", call.method, self.base.host_str().unwrap_or_default()),
         };
         let path = if path.is_empty() { self.base.path() } else { &path };
         format!("{} {path}", call.method)
@@ -384,7 +393,7 @@ impl Api {
                 url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
                 url
             }
-            Target::Link(link) => {
+            Target::Link(link) | Target::Whole(link) => {
                 let url = Url::parse(link).map_err(|_| {
                     Error::bad_response(format!("{}: the next page's address is no URL", self.describe(call)))
                 })?;

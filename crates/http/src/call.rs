@@ -20,7 +20,7 @@ pub struct Call {
     pub(crate) method: &'static str,
     pub(crate) target: Target,
     pub(crate) query: Vec<(String, String)>,
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Body>,
     pub(crate) repeatable: bool,
 }
@@ -31,6 +31,8 @@ pub(crate) enum Target {
     Path(String),
     /// A whole URL that the vendor gave. It must be of the base's origin.
     Link(String),
+    /// A whole URL that the user gave, which may hold a secret in any part. It must be of the base's origin.
+    Whole(String),
 }
 
 /// A request body; its `Debug` is masked, as token requests carry secrets.
@@ -97,6 +99,11 @@ impl Call {
         Self::new("POST", Target::Path(path.into()), false)
     }
 
+    /// A POST to the whole address that [`crate::Api::endpoint`] was made for. No part of it is ever told.
+    pub fn post_to(url: impl Into<String>) -> Self {
+        Self::new("POST", Target::Whole(url.into()), false)
+    }
+
     /// A PUT. It is repeated as little as a POST.
     pub fn put(path: impl Into<String>) -> Self {
         Self::new("PUT", Target::Path(path.into()), false)
@@ -122,8 +129,8 @@ impl Call {
 
     /// Sets a header. Never a credential: that is for [`crate::Auth`].
     #[must_use]
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
