@@ -32,7 +32,9 @@ pub mod wire;
 pub mod world;
 
 pub use async_trait::async_trait;
-pub use capability::{BillingLedger, Capability, CompanyDirectory, CountSource, Identity, Mailer, Probe, TicketDesk};
+pub use capability::{
+    BillingLedger, Capability, CompanyDirectory, CountSource, DirectoryCompany, Identity, Mailer, Probe, TicketDesk,
+};
 pub use code::Code;
 pub use counts::{Counted, Counts, Failure, LeftOut, OrgCounts, Outcome, Standing};
 pub use error::{Error, ErrorKind, Result};
