@@ -32,7 +32,7 @@ bundle! {
     "huntress" => tallysheet_connector_huntress,
     "sentinelone",
     "duo",
-    "itglue",
+    "itglue" => tallysheet_connector_itglue,
     "auvik",
     "proofpoint-essentials",
     "cork",

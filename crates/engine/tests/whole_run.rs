@@ -9,6 +9,7 @@ use tallysheet_core::run::{Run, RunStatus};
 use tallysheet_core::{Code, Level};
 use tallysheet_engine::{Selection, Silent, assemble, run};
 use tallysheet_host::{Environment, System};
+use tallysheet_store::Sqlite;
 use tallysheet_sim::{Options, Simulation};
 
 async fn run_in(folder: &Path, simulation: &Simulation) -> Run {
@@ -19,7 +20,8 @@ async fn run_in(folder: &Path, simulation: &Simulation) -> Run {
     let config = Config::load(&path, &Environment::default(), &registry).unwrap();
     let world = Arc::new(System::new(folder.join("state")));
     let selection = Selection { only: None, deliver: true };
-    let plan = assemble(config, &registry, world, &selection).unwrap().plan().unwrap();
+    let store = Arc::new(Sqlite::in_memory().unwrap());
+    let plan = assemble(config, &registry, world, store, &selection).unwrap().plan().unwrap();
     run(plan, &Silent).await
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum Ask {
     Orgs,
     /// `counts`, and what the engine does with them first.
     Counts,
+    /// `companies`
+    Companies,
 }
 
 /// One run: what came out, and what the server saw.
@@ -157,6 +159,10 @@ impl Bench {
             Ask::Check => connector.probe.check().await.map(Picture::from),
             Ask::Orgs => source(connector)?.orgs().await.map(Picture::from),
             Ask::Counts => self.counts(connector).await.map(|counts| Picture::from(&counts)),
+            Ask::Companies => match &connector.companies {
+                Some(directory) => directory.companies().await.map(Picture::from),
+                None => Err(Error::config("the connector lists no companies")),
+            },
         };
         result.inspect_err(|error| self.overheard.error(error))
     }
@@ -184,6 +190,9 @@ impl Bench {
             Ask::Check => Picture::expected_account(&self.case),
             Ask::Orgs => Picture::expected_counts(&self.case).without_counts(),
             Ask::Counts => Picture::expected_counts(&self.case),
+            Ask::Companies => {
+                Picture::from(self.case.companies.iter().map(|company| company.0.clone()).collect::<Vec<_>>())
+            }
         }
     }
 }

@@ -8,7 +8,7 @@
 
 use serde_json::Value;
 use std::path::Path;
-use tallysheet_core::Code;
+use tallysheet_core::{Code, DirectoryCompany};
 
 /// One connector's case.
 #[derive(Clone, Default)]
@@ -31,6 +31,8 @@ pub struct Case {
     pub account: (&'static str, Option<&'static str>),
     /// What `counts` must return by org id.
     pub expect: Vec<Org>,
+    /// What `companies` must return, in any order, where the connector is a company directory.
+    pub companies: Vec<Company>,
     /// The vendor's own totals: label and number.
     pub vendor_totals: Vec<(&'static str, &'static str)>,
     /// Answers with status 200 that are errors, and the code each must become, at every exchange of a list.
@@ -299,6 +301,31 @@ impl Org {
     #[must_use]
     pub const fn not_customer(mut self) -> Self {
         self.not_customer = true;
+        self
+    }
+}
+
+/// A company that a directory must list.
+#[derive(Clone, Debug)]
+pub struct Company(pub(crate) DirectoryCompany);
+
+impl Company {
+    /// An active customer without domains.
+    pub fn new(id: &str, name: &str) -> Self {
+        Self(DirectoryCompany { id: id.to_owned(), name: name.to_owned(), domains: Vec::new(), active: true })
+    }
+
+    /// A domain of its own.
+    #[must_use]
+    pub fn domain(mut self, domain: &str) -> Self {
+        self.0.domains.push(domain.to_owned());
+        self
+    }
+
+    /// Says that it is no active customer.
+    #[must_use]
+    pub fn inactive(mut self) -> Self {
+        self.0.active = false;
         self
     }
 }

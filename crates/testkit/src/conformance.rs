@@ -13,6 +13,7 @@
 //! | --- | --- |
 //! | `happy` | `counts` gives what the case expects: each org, value, total and what is left out. Each exchange of a list is asked exactly once, each for a token at most once, and the order of answers changes nothing |
 //! | `orgs` | `orgs` lists the same orgs |
+//! | `companies` | a company directory lists what the case expects, each company once, and asks nothing twice; where a call of it fails, it lists nothing |
 //! | `check` | `check` says whose credential it is |
 //! | `pages` | the case has a list of three pages or more, of unequal sizes, one in the middle empty |
 //! | `retry` | after one 429 or 503, at any call, the result is the same, with exactly one call more |
@@ -64,6 +65,7 @@ type Step = for<'a> fn(&'a Bench) -> LocalBoxFuture<'a, Vec<String>>;
 const STEPS: &[(&str, Step)] = &[
     ("happy", |bench| Box::pin(calls::happy(bench))),
     ("orgs", |bench| Box::pin(calls::orgs(bench))),
+    ("companies", |bench| Box::pin(calls::companies(bench))),
     ("check", |bench| Box::pin(async { calls::check(bench) })),
     ("pages", |bench| Box::pin(async { claims::pages(bench) })),
     ("retry", |bench| Box::pin(faults::retry(bench))),

@@ -22,6 +22,6 @@ mod server;
 mod steps;
 pub mod world;
 
-pub use case::{Case, Exchange, Expected, Org};
+pub use case::{Case, Company, Exchange, Expected, Org};
 pub use conformance::{Failure, conformance, counts, examine};
 pub use world::TestWorld;

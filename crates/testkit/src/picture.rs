@@ -4,17 +4,20 @@ use crate::case::{Case, Expected, Org};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
-use tallysheet_core::{Code, Counted, Counts, Decimal, Identity, OrgCounts, Outcome, Standing, VendorOrg};
+use tallysheet_core::{
+    Code, Counted, Counts, Decimal, DirectoryCompany, Identity, OrgCounts, Outcome, Standing, VendorOrg,
+};
 
 /// The label that stands for all metrics of an org.
 const ALL: &str = "*";
 
-/// What `check`, `orgs` or `counts` returned.
+/// What `check`, `orgs`, `counts` or `companies` returned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Picture {
     account: Option<(String, Option<String>)>,
     orgs: BTreeMap<String, OrgPicture>,
     totals: BTreeMap<String, Decimal>,
+    companies: BTreeMap<String, Vec<DirectoryCompany>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,9 +49,9 @@ impl Picture {
     /// What `counts` must say.
     pub(crate) fn expected_counts(case: &Case) -> Self {
         Self {
-            account: None,
             orgs: case.expect.iter().map(|org| (org.id.to_owned(), OrgPicture::expected(org))).collect(),
             totals: case.vendor_totals.iter().map(|(label, total)| ((*label).to_owned(), decimal(total))).collect(),
+            ..Self::default()
         }
     }
 
@@ -68,6 +71,7 @@ impl Picture {
         let mut found = Vec::new();
         compare(&mut found, "the account", &self.account, &wanted.account);
         compare_maps(&mut found, "the vendor's total of", &self.totals, &wanted.totals);
+        compare_maps(&mut found, "the company", &self.companies, &wanted.companies);
         for id in ids(self, wanted) {
             match (self.orgs.get(id), wanted.orgs.get(id)) {
                 (Some(org), Some(wanted)) => found.extend(org.differences(id, wanted)),
@@ -171,13 +175,25 @@ impl From<Vec<VendorOrg>> for Picture {
     }
 }
 
+impl From<Vec<DirectoryCompany>> for Picture {
+    /// One that is listed twice stands twice.
+    fn from(listed: Vec<DirectoryCompany>) -> Self {
+        let mut companies: BTreeMap<String, Vec<DirectoryCompany>> = BTreeMap::new();
+        for mut company in listed {
+            company.domains.sort();
+            companies.entry(company.id.clone()).or_default().push(company);
+        }
+        Self { companies, ..Self::default() }
+    }
+}
+
 impl From<&Counts> for Picture {
     fn from(counts: &Counts) -> Self {
         let totals = counts.vendor_totals.iter().map(|(metric, total)| (metric.label(), total.normalize()));
         Self {
-            account: None,
             orgs: counts.orgs.iter().map(|org| (org.org.id.clone(), OrgPicture::from(org))).collect(),
             totals: totals.collect(),
+            ..Self::default()
         }
     }
 }

@@ -6,6 +6,7 @@ mod datto_rmm;
 mod datto_west;
 mod huntress;
 mod immybot;
+mod itglue;
 mod microsoft_graph;
 mod ninjaone;
 mod pax8;
@@ -45,6 +46,7 @@ const VENDORS: &[Invent] = &[
     immybot::vendor,
     microsoft_graph::vendor,
     huntress::vendor,
+    itglue::vendor,
     pax8::vendor,
 ];
 

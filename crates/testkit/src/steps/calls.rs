@@ -2,11 +2,13 @@
 
 use crate::bench::{Ask, Bench, Run};
 use crate::case::Role;
-use crate::server::Script;
+use crate::server::{Answer, Fault, Script};
 use crate::world::TestWorld;
 use futures_util::future::join_all;
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::Duration;
+use tallysheet_core::Capability;
 
 /// `counts` is what the case expects, at the price of the case's exchanges, in whatever order answers come.
 pub(crate) async fn happy(bench: &Bench) -> Vec<String> {
@@ -40,6 +42,29 @@ pub(crate) async fn orgs(bench: &Bench) -> Vec<String> {
     let run = bench.run(Ask::Orgs, Script::default()).await;
     let mut found = compare(bench, Ask::Orgs, &run);
     found.extend(asked_twice(bench, &run));
+    found
+}
+
+/// `companies` lists what the case expects: whole, or not at all.
+pub(crate) async fn companies(bench: &Bench) -> Vec<String> {
+    let declared = bench.entry.meta.capabilities.contains(&Capability::Companies);
+    match (declared, bench.case.companies.is_empty()) {
+        (false, true) => return Vec::new(),
+        (true, true) => {
+            return vec!["the connector is a company directory, and the case expects no company".to_owned()];
+        }
+        (_, false) => {}
+    }
+    let run = bench.run(Ask::Companies, Script::default()).await;
+    let mut found = compare(bench, Ask::Companies, &run);
+    found.extend(asked_twice(bench, &run));
+    for index in (0..bench.case.exchanges.len()).filter(|index| run.asked(*index) > 0) {
+        let fault = Some(Fault::lasting(index, Answer::json(500, &Value::Null)));
+        if bench.run(Ask::Companies, Script { fault, ..Script::default() }).await.result.is_ok() {
+            let name = bench.case.name_of(index);
+            found.push(format!("{name}, always 500: it succeeded, expected a failure: part of a list is no list"));
+        }
+    }
     found
 }
 
