@@ -4,12 +4,14 @@
 //! `cell` what stands in one; `edit` writes changes back and leaves all else as it is.
 
 mod cell;
+mod chosen;
 mod edit;
 mod header;
 mod table;
 mod workbook;
 
 pub use cell::comment;
+pub use chosen::{Choice, ChoiceRow, What, read_choices, write_choices};
 pub use edit::{Changes, NewLink, NewRow, edit, new_file};
 
 use header::{Columns, columns};

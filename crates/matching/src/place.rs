@@ -54,6 +54,8 @@ pub struct Placed {
     pub placements: Vec<Placement>,
     /// By which rule each org has its company; none where it has none.
     pub rules: Vec<Option<Rule>>,
+    /// Which orgs could be more than one company, or share one.
+    pub ambiguous: Vec<bool>,
     /// What was matched other than by id, and what is ambiguous.
     pub notices: Vec<Notice>,
 }
@@ -63,6 +65,7 @@ pub fn place(integration: &str, orgs: &[Candidate<'_>], index: &Index<'_>, rules
     let mut placed = Placed {
         placements: vec![Placement::Unmapped; orgs.len()],
         rules: vec![None; orgs.len()],
+        ambiguous: vec![false; orgs.len()],
         notices: Vec::new(),
     };
     for aside in [false, true] {
@@ -104,6 +107,7 @@ fn place_group(
                 continue;
             }
             let (placement, notice) = lookup.verdict(rule, orgs[place].org, &hits, &claims);
+            placed.ambiguous[place] = placement == Placement::Unmapped && notice.is_some();
             placed.placements[place] = placement;
             placed.rules[place] = matches!(placement, Placement::Company(_)).then_some(rule);
             notices.extend(notice);

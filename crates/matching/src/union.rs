@@ -55,7 +55,8 @@ pub fn union(integrations: &[(&str, Vec<Candidate<'_>>)]) -> Union {
                 .collect();
             notices.sort_by(|a, b| (&a.company, &a.message).cmp(&(&b.company, &b.message)));
             let rules = found.map(|place| place.map(|_| Rule::Name)).collect();
-            Placed { placements, rules, notices }
+            let ambiguous = vec![false; names.len()];
+            Placed { placements, rules, ambiguous, notices }
         })
         .collect();
     Union { companies, placed }

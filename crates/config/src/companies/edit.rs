@@ -245,7 +245,7 @@ fn end(row: &Row) -> usize {
     row.cells.last().map_or(0, |cell: &Cell| cell.span.end)
 }
 
-fn quoted(text: &str, separator: char) -> String {
+pub(super) fn quoted(text: &str, separator: char) -> String {
     if text.contains([separator, '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
