@@ -74,7 +74,7 @@ pub struct Assembled {
     pub(crate) companies: Option<ReadFile>,
     pub(crate) headers: Headers,
     /// The PSA that `[run] directory` names.
-    pub(crate) directory: Option<Directory>,
+    pub directory: Option<Directory>,
     skipped: Vec<(String, String)>,
 }
 

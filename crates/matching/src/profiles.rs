@@ -6,7 +6,7 @@ use crate::index::own_domains;
 use crate::likeness::{Likeness, Spelled, likeness};
 use crate::names::normalise;
 use crate::suggest::{Known, Likely, Part, Reason, capped, doubt_of, together};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tallysheet_core::merge::KeyedCompany;
 use tallysheet_core::{Hint, Link, PsaId, VendorOrg};
 
@@ -113,15 +113,18 @@ impl Profiles {
         };
         let tenant_columns: Vec<&str> =
             parts.iter().filter(|part| part.kind == TENANTS).map(|part| part.integration).chain([TENANTS]).collect();
+        // A PSA's ids stand under its slug too, whether it is configured or not.
+        let kept = parts.iter().flat_map(|part| &part.orgs).flat_map(|subject| &subject.org.psa_ids);
+        let slugs: BTreeSet<&str> = kept.map(|id| id.psa).chain(psa_columns.keys().map(String::as_str)).collect();
         for (company, KeyedCompany { company: listed, .. }) in companies.iter().enumerate() {
             profiles.add_name(company, &listed.name, None);
             own_domains(&listed.domains).into_iter().for_each(|domain| profiles.add_domain(company, domain));
             for (column, link) in &listed.links {
                 let Link::Ids(ids) = link else { continue };
-                for (psa, named) in psa_columns {
-                    if column == psa || named.contains(column) {
+                for psa in &slugs {
+                    if column == psa || psa_columns.get(*psa).is_some_and(|named| named.contains(column)) {
                         for id in ids {
-                            add(&mut profiles.psa_ids, (psa.clone(), id.clone()), company);
+                            add(&mut profiles.psa_ids, ((*psa).to_owned(), id.clone()), company);
                             add(&mut profiles.references, id.clone(), company);
                         }
                     }
