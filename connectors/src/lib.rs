@@ -43,7 +43,7 @@ bundle! {
     "tdsynnex-streamone-ion",
     "synnex-au",
     "csv",
-    "connectwise-psa",
+    "connectwise-psa" => tallysheet_connector_connectwise_psa,
     "autotask",
     "halopsa",
     "kaseya-bms",

@@ -18,6 +18,24 @@ pub struct TicketForm {
     pub extra: BTreeMap<String, serde_json::Value>,
 }
 
+impl TicketForm {
+    /// Refuses a field that the PSA does not have; `known` are those that it has.
+    pub fn only(&self, psa: &str, known: &[&str]) -> Result<()> {
+        match self.fields.keys().find(|field| !known.contains(*field)) {
+            None => Ok(()),
+            Some(field) => Err(Error::config(format!(
+                "`{field}`: tickets of {psa} have no such field here; they have {}, and others can stand in `fields`",
+                known.join(", ")
+            ))),
+        }
+    }
+
+    /// A field that is set.
+    pub fn field(&self, field: &str) -> Option<&str> {
+        self.fields.get(field).map(String::as_str)
+    }
+}
+
 /// A form whose names were looked up. `settings` is the desk's own and goes back to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreparedForm {
