@@ -12,8 +12,8 @@ use tallysheet_core::ticket::{
     Attachment, Body, Created, DeskLimits, Found, NewTicket, PreparedForm, TicketForm, TicketRef, TicketSearch, choose,
 };
 use tallysheet_core::{
-    Capability, CompanyDirectory, Connector, ConnectorSpec, Context, DirectoryCompany, Error, ErrorKind, Identity, Meta,
-    Probe, Result, Secret, TicketDesk, async_trait, register_connector,
+    Capability, CompanyDirectory, Connector, ConnectorSpec, Context, DirectoryCompany, Error, ErrorKind, Identity,
+    Meta, Probe, Result, Secret, TicketDesk, async_trait, register_connector,
 };
 use tallysheet_http::{Api, Basic, Call, FormPart, Part, Position, Reply};
 use wire::{Choice, Company, Count, Document, HasId, Made, Status, Ticket};

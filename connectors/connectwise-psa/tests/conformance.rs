@@ -51,10 +51,9 @@ fn case() -> Case {
             companies(1, Some("2")).reply(json!([])).reply_header("link", &next(3)),
             companies(2, Some("3")).reply(fixture!("companies-3.json")),
             choice("/service/boards", "id,name,inactiveFlag,projectFlag").reply(fixture!("boards.json")),
-            choice("/service/boards/7/statuses", "id,name,inactive,inactiveFlag").reply(
-                json!([{ "id": 101, "name": "New" }, { "id": 102, "name": "Done", "closedStatus": true },
-                { "id": 103, "name": "Old", "inactive": true }]),
-            ),
+            choice("/service/boards/7/statuses", "id,name,inactive,inactiveFlag")
+                .reply(json!([{ "id": 101, "name": "New" }, { "id": 102, "name": "Done", "closedStatus": true },
+                { "id": 103, "name": "Old", "inactive": true }])),
             choice("/service/boards/7/types", "id,name,inactive,inactiveFlag")
                 .reply(json!([{ "id": 55, "name": "Billing", "inactiveFlag": false }])),
             choice("/service/priorities", "id,name").reply(json!([{ "id": 3, "name": "Low" }])),

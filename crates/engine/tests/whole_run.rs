@@ -9,8 +9,8 @@ use tallysheet_core::run::{Run, RunStatus};
 use tallysheet_core::{Code, Level};
 use tallysheet_engine::{Selection, Silent, assemble, run};
 use tallysheet_host::{Environment, System};
-use tallysheet_store::Sqlite;
 use tallysheet_sim::{Options, Simulation};
+use tallysheet_store::Sqlite;
 
 async fn run_in(folder: &Path, simulation: &Simulation) -> Run {
     let path = folder.join("tallysheet.toml");

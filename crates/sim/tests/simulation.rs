@@ -92,7 +92,7 @@ async fn who_is_found_without_an_id_has_none_in_the_file() {
         let (name, place) = (who(&story, words), header.iter().position(|title| title == column).unwrap());
         rows.iter().find(|row| row[0] == name).unwrap()[place].to_owned()
     };
-    for integration in header.iter().skip(4) {
+    for integration in header.iter().skip(4).filter(|name| *name != "autotask") {
         // A dash at the vendor that refuses its key, and blanks at all others.
         let told = if integration == "datto-west" { "-" } else { "" };
         assert_eq!(cell("by its name alone", integration), told, "{integration}");

@@ -10,9 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tallysheet_core::ticket::{Body, NewTicket, PreparedForm, TicketKey, TicketRef};
-use tallysheet_core::{
-    Capability, Connector, Context, CountSource, Counts, Entry, Error, ErrorKind, Registry, Result,
-};
+use tallysheet_core::{Capability, Connector, Context, CountSource, Counts, Entry, Error, ErrorKind, Registry, Result};
 
 /// What a run may need in requests beyond those of a run without faults: retries, and a token or two.
 const SPARE: usize = 25;
@@ -60,15 +58,8 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Prepare,
-        Self::Find,
-        Self::FindOfAnyRun,
-        Self::Create,
-        Self::Attachments,
-        Self::Attach,
-        Self::Note,
-    ];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Prepare, Self::Find, Self::FindOfAnyRun, Self::Create, Self::Attachments, Self::Attach, Self::Note];
 }
 
 /// One run: what came out, and what the server saw.

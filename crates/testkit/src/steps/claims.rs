@@ -128,7 +128,11 @@ pub(crate) fn documented(bench: &Bench) -> Vec<String> {
             let first = if counts { &FIRST_HEADING[..1] } else { &FIRST_HEADING[1..] };
             let heading = |heading: &&&str| !readme.lines().any(|line| line.trim_end() == format!("## {heading}"));
             found.extend(
-                first.iter().chain(&HEADINGS).filter(heading).map(|heading| format!("README.md lacks the heading `## {heading}`")),
+                first
+                    .iter()
+                    .chain(&HEADINGS)
+                    .filter(heading)
+                    .map(|heading| format!("README.md lacks the heading `## {heading}`")),
             );
             let unnamed = keys.iter().filter(|key| !readme.contains(&format!("`{key}`")));
             found.extend(unnamed.map(|key| format!("README.md does not name the key `{key}`")));
