@@ -31,7 +31,7 @@ bundle! {
     "microsoft-graph" => tallysheet_connector_microsoft_graph,
     "huntress" => tallysheet_connector_huntress,
     "sentinelone",
-    "duo",
+    "duo" => tallysheet_connector_duo,
     "itglue",
     "auvik",
     "proofpoint-essentials",
