@@ -146,7 +146,9 @@ fn sold_as(edition: &str) -> &str {
 fn refusal(reply: &Reply) -> Option<Error> {
     let why = match reply.refused::<u32>("/code")? {
         40102 => "Duo does not know `integration_key` at this host: check it, and `url`",
-        40103 => "Duo does not accept the signature: check `secret_key`, and that nothing changes requests on their way",
+        40103 => {
+            "Duo does not accept the signature: check `secret_key`, and that nothing changes requests on their way"
+        }
         40104 | 40105 => "Duo does not accept the date of the request: check the clock of this machine",
         _ => return None,
     };

@@ -70,7 +70,8 @@ async fn conforms_where_nobody_asks_for_the_edition() {
     let mut case = case();
     case.unasked = vec!["Edition"];
     case.exchanges.pop();
-    let org = |id, name, users, pending| Org::new(id, name).number("Users", users).number("Users pending deletion", pending);
+    let org =
+        |id, name, users, pending| Org::new(id, name).number("Users", users).number("Users pending deletion", pending);
     case.expect = vec![
         org(LARKSPUR, "Larkspur Dental Group", "53", "1"),
         org(PINECREST, "Pinecrest Law", "18", "4"),
@@ -136,7 +137,10 @@ async fn refusals_are_told_by_duos_numbers_and_fail_their_account_only() {
         let body = json!({ "stat": "FAIL", "code": number, "message": "planted-body" });
         let counts = where_it_answers(None, Some((status, body))).await;
         let failed = failures(&counts);
-        assert!(matches!(failed[..], [(PINECREST, told, message)] if told == code && message.contains(said)), "{failed:?}");
+        assert!(
+            matches!(failed[..], [(PINECREST, told, message)] if told == code && message.contains(said)),
+            "{failed:?}"
+        );
     }
 }
 

@@ -48,10 +48,9 @@ fn signatures_are_those_of_the_vendors_client() {
     let users = "442075fd31864ba816f748a664a8e5ede3c42d08eccf312581121c4b5ef15450\
                  a2c7ae15b161e49bace63f1d9494282a4e3f9daf733ff07ed5f293547cef83af";
     // In whatever order the parameters are sent.
-    for query in [
-        "account_id=DAZXCVBNM1ASDFGHJKL2&limit=300&offset=300",
-        "offset=300&limit=300&account_id=DAZXCVBNM1ASDFGHJKL2",
-    ] {
+    for query in
+        ["account_id=DAZXCVBNM1ASDFGHJKL2&limit=300&offset=300", "offset=300&limit=300&account_id=DAZXCVBNM1ASDFGHJKL2"]
+    {
         assert_eq!(signed(&Canonical { path: "/admin/v1/users", query, ..SUMMARY }), users);
     }
 }

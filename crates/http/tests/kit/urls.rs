@@ -53,7 +53,9 @@ fn another_host_keeps_scheme_port_and_path_unless_it_names_its_own() {
     }
     assert_eq!(moved("https://a.example", "B.example").map(|(host, _)| host), Ok("b.example".to_owned()));
     // Nothing but a host, and never without the encryption that there was.
-    for host in ["", "b.example/path", "b.example?x=1", "me@b.example", "b example", "http://b.example", "ftp://b.example"] {
+    for host in
+        ["", "b.example/path", "b.example?x=1", "me@b.example", "b example", "http://b.example", "ftp://b.example"]
+    {
         assert_eq!(moved("https://a.example", host).err(), Some(ErrorKind::BadResponse), "{host}");
     }
 }

@@ -4,6 +4,7 @@ mod connectwise_asio;
 mod connectwise_automate;
 mod datto_rmm;
 mod datto_west;
+mod duo;
 mod huntress;
 mod immybot;
 mod microsoft_graph;
@@ -45,6 +46,7 @@ const VENDORS: &[Invent] = &[
     immybot::vendor,
     microsoft_graph::vendor,
     huntress::vendor,
+    duo::vendor,
     pax8::vendor,
 ];
 
