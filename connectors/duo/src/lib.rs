@@ -1,14 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 mod signature;
+mod wire;
 
+use crate::wire::{Account, Answer, Billing, Summary};
 use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tallysheet_core::tally::missing;
-use tallysheet_core::wire::{Id, Number};
+use tallysheet_core::wire::Number;
 use tallysheet_core::{
     Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Error, ErrorKind, Failure, Identity, Meta,
     Metric, MetricDef, OrgCounts, Outcome, Probe, Result, Secret, VendorOrg, async_trait, register_connector,
@@ -114,22 +116,26 @@ impl Duo {
             number(&PENDING, user_pending_deletion_count, "number of users pending deletion"),
         ];
         if self.cx.wants(&EDITION) {
-            values.push((Metric::Fixed(&EDITION), edition_of(&api, account, edition).await));
+            values.push((Metric::Fixed(&EDITION), edition_of(&api, account, &edition).await));
         }
         Ok(values)
     }
 }
 
 /// The edition as the summary tells it, else as the billing does. Where neither does, the users are good all the same.
-async fn edition_of(api: &Api, account: &Account, summary: Option<String>) -> Outcome {
-    if let Some(edition) = summary.filter(|edition| !edition.trim().is_empty()) {
-        return Outcome::Text(edition.trim().to_owned());
+async fn edition_of(api: &Api, account: &Account, summary: &Value) -> Outcome {
+    if let Some(edition) = text(summary) {
+        return Outcome::Text(edition.to_owned());
     }
     match api.json::<Answer<Billing>>(&account.call("/admin/v1/billing/edition")).await {
-        Ok(Answer { response: Billing { edition: Some(edition) }, .. }) => Outcome::Text(sold_as(&edition).to_owned()),
-        Ok(_) => Outcome::Failed(missing("edition")),
+        Ok(billing) => text(&billing.response.edition)
+            .map_or_else(|| Outcome::Failed(missing("edition")), |edition| Outcome::Text(sold_as(edition).to_owned())),
         Err(error) => Outcome::Failed(Failure::from(&error)),
     }
+}
+
+fn text(value: &Value) -> Option<&str> {
+    value.as_str().map(str::trim).filter(|text| !text.is_empty())
 }
 
 /// Billing keeps the names of old; the summary has those of today.
@@ -153,50 +159,6 @@ fn refusal(reply: &Reply) -> Option<Error> {
         _ => return None,
     };
     Some(Error::new(ErrorKind::Auth, why))
-}
-
-/// An answer: `OK` stands beside what was asked for. Anything else is an error, whatever the status.
-#[derive(Deserialize)]
-struct Answer<T> {
-    #[allow(dead_code, reason = "read for nothing but its one good value")]
-    stat: Stat,
-    response: T,
-}
-
-#[derive(Deserialize)]
-enum Stat {
-    #[serde(rename = "OK")]
-    Good,
-}
-
-#[derive(Deserialize)]
-struct Account {
-    account_id: Id,
-    name: String,
-    api_hostname: Option<String>,
-}
-
-impl Account {
-    fn org(&self) -> VendorOrg {
-        VendorOrg::new(self.account_id.as_str(), &self.name)
-    }
-
-    /// A call about this account. Without its id the parent would answer.
-    fn call(&self, path: &str) -> Call {
-        Call::get(path).query("account_id", &self.account_id)
-    }
-}
-
-#[derive(Deserialize)]
-struct Summary {
-    user_count: Option<Number>,
-    user_pending_deletion_count: Option<Number>,
-    edition: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Billing {
-    edition: Option<String>,
 }
 
 #[cfg(test)]
