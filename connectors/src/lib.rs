@@ -36,7 +36,7 @@ bundle! {
     "auvik",
     "proofpoint-essentials",
     "cork",
-    "dropsuite",
+    "dropsuite" => tallysheet_connector_dropsuite,
     "pax8" => tallysheet_connector_pax8,
     "sherweb",
     "tdsynnex-stellr",
