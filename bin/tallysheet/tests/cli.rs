@@ -17,6 +17,8 @@ const CONNECTORS: &[&str] = &[
     "immybot",
     "microsoft-graph",
     "huntress",
+    "duo",
+    "dropsuite",
     "pax8",
 ];
 
@@ -77,7 +79,7 @@ async fn the_demo_prints_a_sheet_and_ends_well() {
     assert!(text.lines().all(|line| line.chars().count() <= 200));
     let sheet = std::fs::read_to_string(folder.path().join("tallysheet-demo.csv")).unwrap();
     assert!(sheet.starts_with("Company,Notes,account,Datto RMM: Devices,"));
-    assert_eq!(sheet.lines().filter(|line| !line.contains("(unmapped, ")).count(), 13);
+    assert_eq!(sheet.lines().filter(|line| !line.contains("(unmapped, ")).count(), 15);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +183,7 @@ async fn bad_input_is_2_and_says_where() {
             "[integrations.huntres]\n",
             "tallysheet.toml:1:15: [integrations.huntres] there is no kind `huntres`; did you mean",
         ),
-        ("[integrations.duo]\n", "but this build does not have it (feature `duo`)"),
+        ("[integrations.superops]\n", "but this build does not have it (feature `superops`)"),
         ("[integrations.huntress]\napi_key = \"k\"\n", "the key `api_secret` is missing"),
         ("[integrations.huntress]\napi_key = { env = \"NO_SUCH\" }\napi_secret = \"s\"\n", "tallysheet.toml:2:1: "),
         ("[run]\ncompanies = \"none.csv\"\n{huntress}", "none.csv: there is no such file"),

@@ -114,9 +114,9 @@ const GONE: &str = "customer deactivated";
 
 impl Customer {
     fn new(row: &Row) -> Self {
-        let (name, told) = (row.name(), row.organization_name.as_deref().unwrap_or_default());
-        let org = VendorOrg::new(row.organization_id.as_str(), plain(name)).contacts(row.email.as_slice());
-        let org = if plain(name) == told { org } else { org.hint(Hint::Name(told.to_owned())) };
+        let org = VendorOrg::new(row.organization_id.as_str(), row.name()).contacts(row.email.as_slice());
+        let told = row.told().trim();
+        let org = if row.name() == told { org } else { org.hint(Hint::Name(told.to_owned())) };
         Self { org, live: BTreeMap::new(), deactivated: BTreeMap::new(), has_twins: false, is_suspended: false }
     }
 
@@ -146,12 +146,12 @@ impl Customer {
     /// The sum of its plans.
     fn counts(self) -> OrgCounts {
         let (live, gone) = (sum(&self.live), sum(&self.deactivated));
-        let outcome = |(metric, seats): (&&MetricDef, Option<Decimal>)| match self.live.is_empty() {
-            true => Outcome::LeftOut(GONE),
-            false => Outcome::number_or_missing(seats, metric.name),
+        let outcome = |(metric, seats): (&&MetricDef, Option<Decimal>)| {
+            if self.live.is_empty() { Outcome::LeftOut(GONE) } else { Outcome::number_or_missing(seats, metric.name) }
         };
         let values = METRICS.iter().zip(live).map(|pair| (Metric::Fixed(pair.0), outcome(pair))).collect();
-        let told = METRICS.iter().zip(gone).filter_map(|(metric, seats)| Some((metric, seats.filter(|s| !s.is_zero())?)));
+        let told =
+            METRICS.iter().zip(gone).filter_map(|(metric, seats)| Some((metric, seats.filter(|s| !s.is_zero())?)));
         let left = told.map(|(metric, quantity)| LeftOut { metric: Metric::Fixed(metric), reason: GONE, quantity });
         OrgCounts { left_out: left.collect(), ..OrgCounts::new(self.org, values) }
     }
@@ -166,32 +166,9 @@ fn both(one: &Seats, other: &Seats, join: fn(Decimal, Decimal) -> Decimal) -> Se
     std::array::from_fn(|place| Some(join(one[place]?, other[place]?)))
 }
 
-/// The name without the mark that NinjaOne puts behind it, ` [a1b2]`, and what follows the mark.
-fn plain(name: &str) -> &str {
-    let is_mark = |mark: &str| mark.len() >= 4 && mark.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let marked = name.rsplit_once('[').and_then(|(before, rest)| Some((before.trim(), rest.split_once(']')?.0)));
-    marked.filter(|(before, mark)| is_mark(mark) && !before.is_empty()).map_or(name.trim(), |(before, _)| before)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_mark_behind_a_name_is_none_of_it() {
-        for (told, name) in [
-            ("Fjord Legal LLP [a1b2]", "Fjord Legal LLP"),
-            ("Fjord Legal LLP [A1B2C3] - NFR", "Fjord Legal LLP"),
-            ("Fjord [North] Legal [a1b2]", "Fjord [North] Legal"),
-            ("Fjord Legal [a1b]", "Fjord Legal [a1b]"),
-            ("Fjord Legal [North]", "Fjord Legal [North]"),
-            ("[a1b2]", "[a1b2]"),
-            (" Fjord Legal ", "Fjord Legal"),
-            ("Fjord [a1b2", "Fjord [a1b2"),
-        ] {
-            assert_eq!(plain(told), name);
-        }
-    }
 
     #[test]
     fn what_is_not_told_is_neither_summed_nor_compared() {

@@ -41,18 +41,21 @@ impl Page {
             Self::Bare(rows) => (rows, None),
         };
         let this = at.index + 1;
+        // An error: the request is one that was made.
+        let back = || Next::query("page", this);
         let news = rows.iter().filter(|row| known.insert(row.id.0.clone())).count();
         let next = match pagination {
-            // Another page than was asked for: it leads back to itself, which is an error.
-            Some(Pagination { current_page: Some(told), .. }) if told != this => Next::query("page", this),
+            // Another page than was asked for.
+            Some(Pagination { current_page: Some(told), .. }) if told != this => back(),
             Some(Pagination { total_pages: Some(total), .. }) => Next::until("page", this + 1, total + 1),
             Some(Pagination { next_page: Some(next), .. }) => Next::query("page", next),
-            Some(_) => Next::End,
             None if news > 0 => Next::query("page", this + 1),
-            // The page before again, and full: there may be more behind it.
-            None if rows.len() >= PAGE => Next::Lost,
-            None => Next::End,
+            // An earlier page again, and full: there may be more behind it.
+            None if rows.len() >= PAGE => back(),
+            Some(_) | None => Next::End,
         };
+        // The rows of an earlier page, and more are said to come.
+        let next = if next != Next::End && news == 0 && !rows.is_empty() { back() } else { next };
         Part { rows, stated: None, next }
     }
 }
@@ -61,7 +64,7 @@ impl Page {
 pub(crate) struct Row {
     pub(crate) id: Id,
     pub(crate) organization_id: Id,
-    pub(crate) organization_name: Option<String>,
+    organization_name: Option<String>,
     pub(crate) plan_id: Id,
     pub(crate) email: Option<String>,
     customer_deactivated: Option<bool>,
@@ -75,10 +78,15 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// The organization's name, else its id.
-    pub(crate) fn name(&self) -> &str {
+    /// The organization's name as it is told, else its id.
+    pub(crate) fn told(&self) -> &str {
         let name = self.organization_name.as_deref().filter(|name| !name.trim().is_empty());
         name.unwrap_or(self.organization_id.as_str())
+    }
+
+    /// The name to be matched.
+    pub(crate) fn name(&self) -> &str {
+        plain(self.told())
     }
 
     pub(crate) fn is_deactivated(&self) -> bool {
@@ -101,5 +109,33 @@ impl Row {
             self.deactivated_seats,
         ];
         seats.map(|number| number.map(|number| number.0))
+    }
+}
+
+/// The name without the mark that NinjaOne puts behind it, ` [a1b2]`, and what follows the mark.
+fn plain(name: &str) -> &str {
+    let is_mark = |mark: &str| mark.len() >= 4 && mark.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let marked = name.rsplit_once('[').and_then(|(before, rest)| Some((before.trim(), rest.split_once(']')?.0)));
+    marked.filter(|(before, mark)| is_mark(mark) && !before.is_empty()).map_or(name.trim(), |(before, _)| before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_behind_a_name_is_none_of_it() {
+        for (told, name) in [
+            ("Fjord Legal LLP [a1b2]", "Fjord Legal LLP"),
+            ("Fjord Legal LLP [A1B2C3] - NFR", "Fjord Legal LLP"),
+            ("Fjord [North] Legal [a1b2]", "Fjord [North] Legal"),
+            ("Fjord Legal [a1b]", "Fjord Legal [a1b]"),
+            ("Fjord Legal [North]", "Fjord Legal [North]"),
+            ("[a1b2]", "[a1b2]"),
+            (" Fjord Legal ", "Fjord Legal"),
+            ("Fjord [a1b2", "Fjord [a1b2"),
+        ] {
+            assert_eq!(plain(told), name);
+        }
     }
 }

@@ -141,7 +141,11 @@ async fn the_next_page_is_followed_until_there_is_none() {
         users(number).page("users", number - 1, "/data").reply(body)
     };
     let pages = vec![
-        page(1, json!([row(1, 5), row(2, 7)]), json!({ "current_page": 1, "next_page": 2, "next_url": "{{url}}/users?page=2" })),
+        page(
+            1,
+            json!([row(1, 5), row(2, 7)]),
+            json!({ "current_page": 1, "next_page": 2, "next_url": "{{url}}/users?page=2" }),
+        ),
         page(2, json!([]), json!({ "next_page": 3 })),
         page(3, json!([row(3, 9)]), json!({ "current_page": 3, "per_page": 100 })),
     ];
@@ -157,6 +161,18 @@ async fn a_whole_bare_page_that_comes_again_may_have_been_cut() {
         let answer = counts(paged(pages, vec![], &[]), &TestWorld::new()).await;
         assert_eq!(answer.is_ok(), is_good, "{count}");
     }
+}
+
+#[tokio::test]
+async fn pages_that_do_not_say_which_they_are_may_not_repeat_each_other() {
+    let mut case = case();
+    for exchange in 1..4 {
+        let mut page =
+            [fixture!("users-1.json"), fixture!("users-1.json"), fixture!("users-3.json")][exchange - 1].clone();
+        page["pagination"] = json!({ "total_pages": 3 });
+        case.exchanges[exchange] = list(exchange).reply(page);
+    }
+    assert_eq!(counts(case, &TestWorld::new()).await.unwrap_err().code(), Code::BadResponse);
 }
 
 /// The main case with its first page changed.
@@ -223,5 +239,7 @@ async fn a_refusal_says_which_token_is_meant() {
     let mut case = case();
     case.exchanges[0] = case.exchanges[0].clone().status(401).reply(json!("not authorized to perform this action"));
     let told = examine(case).await;
-    assert!(told.iter().any(|failure| failure.step == "check" && failure.message.contains("must be the reseller's own")));
+    assert!(
+        told.iter().any(|failure| failure.step == "check" && failure.message.contains("must be the reseller's own"))
+    );
 }

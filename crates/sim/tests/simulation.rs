@@ -64,6 +64,8 @@ async fn what_the_story_tells_is_in_the_sheet() {
         Truth::Failed(Code::ConsentMissing)
     );
     assert_eq!(cell("refuses to be read", "Duo: Users"), Truth::Failed(Code::Forbidden));
+    assert_eq!(cell("deactivated at Dropsuite", "Dropsuite: Active seats"), Truth::LeftOut);
+    assert!(matches!(cell("two Dropsuite plans", "Dropsuite: Used seats"), Truth::Number(_)));
     assert!(matches!(cell("two ImmyBot tenants", "ImmyBot: Devices"), Truth::Number(_)));
     for words in ["two Datto sites", "by the Autotask id", "by its name alone"] {
         assert!(matches!(cell(words, "Datto RMM: Devices"), Truth::Number(_)), "{words}");
@@ -81,6 +83,7 @@ async fn what_the_story_tells_is_in_the_sheet() {
         "Microsoft 365",
         "Huntress",
         "Duo",
+        "Dropsuite",
         "PAX8",
     ] {
         let unmapped = |row: &&tallysheet_sim::ExpectedRow| row.company.ends_with(&format!("(unmapped, {title})"));

@@ -4,6 +4,7 @@ mod connectwise_asio;
 mod connectwise_automate;
 mod datto_rmm;
 mod datto_west;
+mod dropsuite;
 mod duo;
 mod huntress;
 mod immybot;
@@ -47,6 +48,7 @@ const VENDORS: &[Invent] = &[
     microsoft_graph::vendor,
     huntress::vendor,
     duo::vendor,
+    dropsuite::vendor,
     pax8::vendor,
 ];
 

@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod dropsuite;
 mod duo;
 
 use base64::Engine;
