@@ -18,6 +18,8 @@ const CONNECTORS: &[&str] = &[
     "immybot",
     "microsoft-graph",
     "huntress",
+    "duo",
+    "dropsuite",
     "pax8",
 ];
 
@@ -216,7 +218,7 @@ async fn bad_input_is_2_and_says_where() {
             "[integrations.huntres]\n",
             "tallysheet.toml:1:15: [integrations.huntres] there is no kind `huntres`; did you mean",
         ),
-        ("[integrations.duo]\n", "but this build does not have it (feature `duo`)"),
+        ("[integrations.superops]\n", "but this build does not have it (feature `superops`)"),
         ("[integrations.huntress]\napi_key = \"k\"\n", "the key `api_secret` is missing"),
         ("[integrations.huntress]\napi_key = { env = \"NO_SUCH\" }\napi_secret = \"s\"\n", "tallysheet.toml:2:1: "),
         ("[run]\ncompanies = \"none.csv\"\n{huntress}", "none.csv: there is no such file"),

@@ -132,6 +132,30 @@ impl Api {
         Ok(Self { base: parse_base(url)?, ..self.clone() })
     }
 
+    /// The same client at another host of the same vendor that an answer names: each account has its own. Scheme, port
+    /// and path stay, but for a scheme or a port that `host` names.
+    pub fn at_host(&self, host: &str) -> Result<Self> {
+        let unusable = || Error::bad_response("the vendor names a host that is none");
+        let (scheme, authority) = host.split_once("://").unwrap_or((self.base.scheme(), host));
+        let is_port = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let names_port = authority.trim_end_matches('/').rsplit_once(':').is_some_and(|(_, port)| is_port(port));
+        let mut base = parse_base(&format!("{scheme}://{authority}")).map_err(|_| unusable())?;
+        let unsafer = self.base.scheme() == "https" && base.scheme() != "https";
+        if unsafer || base.path() != "/" {
+            return Err(unusable());
+        }
+        if !names_port && !host.contains("://") {
+            base.set_port(self.base.port()).map_err(|()| unusable())?;
+        }
+        base.set_path(self.base.path());
+        Ok(Self { base, ..self.clone() })
+    }
+
+    /// The host that is asked.
+    pub fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
+    }
+
     /// Sends a call and decodes its answer. A change whose answer cannot be read was made all the same.
     pub async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
         let decoded = self.send(call).await?.json();

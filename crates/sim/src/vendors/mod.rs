@@ -5,6 +5,8 @@ mod connectwise_automate;
 mod connectwise_psa;
 mod datto_rmm;
 mod datto_west;
+mod dropsuite;
+mod duo;
 mod huntress;
 mod immybot;
 mod itglue;
@@ -60,7 +62,9 @@ const VENDORS: &[Invent] = &[
     immybot::vendor,
     microsoft_graph::vendor,
     huntress::vendor,
+    duo::vendor,
     itglue::vendor,
+    dropsuite::vendor,
     pax8::vendor,
 ];
 

@@ -4,6 +4,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod dropsuite;
+mod duo;
 mod itglue;
 
 use base64::Engine;
