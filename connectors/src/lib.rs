@@ -34,7 +34,7 @@ bundle! {
     "duo",
     "itglue",
     "auvik",
-    "proofpoint-essentials",
+    "proofpoint-essentials" => tallysheet_connector_proofpoint_essentials,
     "cork",
     "dropsuite",
     "pax8" => tallysheet_connector_pax8,

@@ -4,6 +4,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "proofpoint_essentials.rs"]
+mod proofpoint_essentials;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
