@@ -38,7 +38,7 @@ bundle! {
     "cork",
     "dropsuite",
     "pax8" => tallysheet_connector_pax8,
-    "sherweb",
+    "sherweb" => tallysheet_connector_sherweb,
     "tdsynnex-stellr",
     "tdsynnex-streamone-ion",
     "synnex-au",

@@ -10,6 +10,7 @@ mod microsoft_graph;
 mod ninjaone;
 mod pax8;
 mod proofpoint_essentials;
+mod sherweb;
 
 use crate::books::Books;
 use crate::msp::Msp;
@@ -48,6 +49,7 @@ const VENDORS: &[Invent] = &[
     huntress::vendor,
     proofpoint_essentials::vendor,
     pax8::vendor,
+    sherweb::vendor,
 ];
 
 pub(crate) fn all(msp: &Msp, base: &str) -> Vec<Vendor> {

@@ -6,6 +6,8 @@
 mod common;
 #[path = "proofpoint_essentials.rs"]
 mod proofpoint_essentials;
+#[path = "sherweb.rs"]
+mod sherweb;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
