@@ -17,7 +17,9 @@ const CONNECTORS: &[&str] = &[
     "immybot",
     "microsoft-graph",
     "huntress",
+    "proofpoint-essentials",
     "pax8",
+    "sherweb",
 ];
 
 /// A folder with a config against a simulated MSP.

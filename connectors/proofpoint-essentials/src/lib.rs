@@ -207,10 +207,10 @@ impl Organization {
 
     /// Why it does not count, if it does not.
     fn reason(&self, count_trials: bool) -> Option<&'static str> {
-        match self.is_active() {
-            false => Some(INACTIVE),
-            true => (self.is_on_trial() && !count_trials).then_some(ON_TRIAL),
+        if !self.is_active() {
+            return Some(INACTIVE);
         }
+        (self.is_on_trial() && !count_trials).then_some(ON_TRIAL)
     }
 
     /// What is to be told of one that is not active and has users all the same.
