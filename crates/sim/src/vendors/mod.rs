@@ -13,6 +13,8 @@ mod itglue;
 mod microsoft_graph;
 mod ninjaone;
 mod pax8;
+mod proofpoint_essentials;
+mod sherweb;
 
 use crate::books::Books;
 use crate::desk::Desk;
@@ -64,8 +66,10 @@ const VENDORS: &[Invent] = &[
     huntress::vendor,
     duo::vendor,
     itglue::vendor,
+    proofpoint_essentials::vendor,
     dropsuite::vendor,
     pax8::vendor,
+    sherweb::vendor,
 ];
 
 /// The PSAs, each by its integration's name. An MSP has one of them.
