@@ -42,7 +42,7 @@ bundle! {
     "tdsynnex-stellr",
     "tdsynnex-streamone-ion",
     "synnex-au",
-    "csv",
+    "csv" => tallysheet_connector_csv,
     "connectwise-psa",
     "autotask",
     "halopsa",

@@ -11,9 +11,10 @@
 //! | [`tally`] | what all device sources and all subscription sources share |
 //! | [`capability`] | the traits a connector can offer |
 //! | [`registry`] | how connectors are found |
-//! | [`world`] | the interface to clock, sleep, randomness and the state folder |
+//! | [`world`] | the interface to clock, sleep, randomness, files and the state folder |
 //! | [`sheet`], [`merge`] | the company-keyed table, and the one function that makes it |
 //! | [`run`] | what a run returns |
+//! | [`table`] | tables that users write: rows of cells that know their line |
 //! | [`wire`] | lenient types for ids, numbers and times as vendors send them |
 
 pub mod capability;
@@ -25,6 +26,7 @@ pub mod model;
 pub mod registry;
 pub mod run;
 pub mod sheet;
+pub mod table;
 pub mod tally;
 pub mod wire;
 pub mod world;
@@ -35,7 +37,7 @@ pub use code::Code;
 pub use counts::{Counted, Counts, Failure, LeftOut, OrgCounts, Outcome, Standing};
 pub use error::{Error, ErrorKind, Result};
 pub use model::{Company, Figure, Hint, Link, Metric, MetricDef, MetricKind, Product, PsaId, VendorOrg};
-pub use registry::{Connector, ConnectorSpec, Context, Entry, Meta, Registry, Secret};
+pub use registry::{Connector, ConnectorSpec, Context, Entry, FilePath, Meta, Registry, Secret};
 pub use run::{Level, Notice, Phase};
 pub use rust_decimal::Decimal;
 pub use tally::{Devices, Subscriptions, Verdict};

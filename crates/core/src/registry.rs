@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A connector as its crate defines it.
@@ -23,9 +24,15 @@ pub trait ConnectorSpec {
     type Config: DeserializeOwned + JsonSchema;
     /// What is known of it without connecting.
     const META: &'static Meta;
+    /// Whether the section's name is the prefix of its columns, not [`Meta::title`]: for a connector that any vendor's
+    /// counts come through.
+    const TITLED_BY_SECTION: bool = false;
     /// Makes the connector; does not call the vendor.
     fn connect(config: Self::Config, cx: &Context) -> Result<Connector>;
 }
+
+/// The [`Meta::default_url`] of a connector that calls no address.
+pub const NO_URL: &str = "";
 
 /// What is known of a connector without connecting.
 #[derive(Debug)]
@@ -34,7 +41,7 @@ pub struct Meta {
     pub slug: &'static str,
     /// The prefix of its columns.
     pub title: &'static str,
-    /// The vendor's address; `None` where the user must give `url`.
+    /// The vendor's address; `None` where the user must give `url`, [`NO_URL`] where there is none.
     pub default_url: Option<&'static str>,
     /// What it can do. Conformance compares this with what [`ConnectorSpec::connect`] returns.
     pub capabilities: &'static [Capability],
@@ -217,19 +224,37 @@ impl JsonSchema for Secret {
     }
 }
 
+/// The path of a file that the user names. In the config it is relative to the config's folder; here it is whole.
+/// [`World::read_text`] reads it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct FilePath(pub PathBuf);
+
+impl JsonSchema for FilePath {
+    fn schema_name() -> Cow<'static, str> {
+        "FilePath".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "type": "string", "minLength": 1, "x-path": true })
+    }
+}
+
 /// A registered connector.
 pub struct Entry {
     /// What is known of it.
     pub meta: &'static Meta,
     /// The JSON Schema of its settings.
     pub settings: fn() -> Schema,
+    /// Whether the section's name is the prefix of its columns.
+    pub titled_by_section: bool,
     build: fn(serde_json::Value, &Context) -> Result<Connector>,
 }
 
 impl Entry {
     /// The entry of a connector.
     pub const fn of<S: ConnectorSpec>() -> Self {
-        Self { meta: S::META, settings: settings::<S>, build: build::<S> }
+        Self { meta: S::META, settings: settings::<S>, titled_by_section: S::TITLED_BY_SECTION, build: build::<S> }
     }
 
     /// Decodes the settings strictly and makes the connector.

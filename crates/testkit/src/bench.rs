@@ -8,6 +8,7 @@ use crate::world::TestWorld;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tallysheet_core::registry::NO_URL;
 use tallysheet_core::{Connector, Context, CountSource, Counts, Entry, Error, ErrorKind, Registry, Result};
 
 /// What a run may need in requests beyond those of a run without faults: retries, and a token or two.
@@ -133,11 +134,12 @@ impl Bench {
 
     /// Makes the connector as the engine does, with the metrics that the case asks for.
     pub(crate) fn connect(&self, world: &TestWorld, keys: impl FnOnce(&mut Context)) -> Result<Connector> {
+        self.case.files.iter().for_each(|(path, text)| world.put_file(*path, text));
         let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
         let metrics = self.entry.meta.metrics.iter().copied();
         let mut context = Context {
             integration: self.case.slug.to_owned(),
-            url: Some(self.server.url()),
+            url: (self.entry.meta.default_url != Some(NO_URL)).then(|| self.server.url()),
             max_concurrency: None,
             requests_per_minute: None,
             metrics: metrics.filter(|metric| !self.case.unasked.contains(&metric.name)).collect(),
