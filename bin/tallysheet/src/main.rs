@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod describe;
 mod output;
+mod probe;
 mod progress;
 mod run;
 mod setup;
@@ -42,6 +43,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Error> {
         Command::Init { integrations, path } => describe::init(global, &integrations, path.as_deref()),
         Command::Integrations { name } => describe::integrations(global, name.as_deref()),
         Command::Check { integrations } => check::check(global, &integrations).await,
+        Command::Probe { name } => probe::probe(global, &name).await,
         Command::Run(arguments) => run::run(global, &arguments).await,
         Command::Schema => describe::schema(),
     }

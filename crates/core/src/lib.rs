@@ -14,6 +14,7 @@
 //! | [`world`] | the interface to clock, sleep, randomness, files and the state folder |
 //! | [`sheet`], [`merge`] | the company-keyed table, and the one function that makes it |
 //! | [`run`] | what a run returns |
+//! | [`shape`] | keys and types of answers, never a value |
 //! | [`table`] | tables that users write: rows of cells that know their line |
 //! | [`wire`] | lenient types for ids, numbers and times as vendors send them |
 
@@ -25,6 +26,7 @@ pub mod merge;
 pub mod model;
 pub mod registry;
 pub mod run;
+pub mod shape;
 pub mod sheet;
 pub mod table;
 pub mod tally;

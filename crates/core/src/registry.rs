@@ -6,6 +6,7 @@
 use crate::capability::{BillingLedger, Capability, CompanyDirectory, CountSource, Mailer, Probe, TicketDesk};
 use crate::error::{Error, Result};
 use crate::model::MetricDef;
+use crate::shape::Recorder;
 use crate::world::World;
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -147,7 +148,9 @@ pub struct Context {
     pub exclude: Vec<String>,
     /// Vendor org ids of this integration in the companies file: for vendors that cannot list all their customers.
     pub known_ids: Vec<String>,
-    /// Clock, sleep, randomness, state.
+    /// Where a probe gathers the shapes of answers; the client hands them over.
+    pub recorder: Option<Arc<Recorder>>,
+    /// Clock, sleep, randomness, files, state.
     pub world: Arc<dyn World>,
 }
 
@@ -160,6 +163,12 @@ impl Context {
     /// Whether the org with this id is left out by the config.
     pub fn excludes(&self, org_id: &str) -> bool {
         self.exclude.iter().any(|id| id == org_id)
+    }
+
+    /// Whether the vendor is asked for the shapes of its answers only. Settings that say where things stand in them may
+    /// still be empty then.
+    pub const fn is_probe(&self) -> bool {
+        self.recorder.is_some()
     }
 
     /// The time of day.

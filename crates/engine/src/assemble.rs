@@ -10,6 +10,7 @@ use tallysheet_config::companies::{self, KnownColumns};
 use tallysheet_config::{Config, Integration, MatchBy, To, Unmapped};
 use tallysheet_core::merge::Options;
 use tallysheet_core::registry::nearest;
+use tallysheet_core::shape::Recorder;
 use tallysheet_core::{Capability, Company, Connector, Context, Error, Identity, Link, Registry, Result, World};
 use tallysheet_host::files;
 use tallysheet_matching::{Rule, keyed};
@@ -62,12 +63,10 @@ pub fn assemble(
         let message = "`carry` shows columns of the companies file, but [run] names no `companies`";
         return Err(Error::config(format!("{}: {message}", config.path.display())));
     }
-    let companies = config.run.companies.as_deref().map(|path| read_companies(path, &config, registry)).transpose()?;
+    let companies = companies(&config, registry)?;
     let mut integrations = Vec::new();
     for integration in selected(&config, selection)? {
-        let settings = integration.connect_settings(&config.environment)?;
-        let cx = context(integration, companies.as_deref().unwrap_or_default(), world.clone());
-        let connector = integration.entry.connect(settings, &cx)?;
+        let connector = connect(integration, &config, companies.as_deref(), &world, None)?;
         integrations.push(Connected { config: integration.clone(), connector });
     }
     let enabled = || config.deliveries.iter().filter(|delivery| delivery.enabled);
@@ -135,6 +134,39 @@ fn selected<'a>(config: &'a Config, selection: &Selection) -> Result<Vec<&'a Int
     Ok(chosen().filter(|integration| integration.enabled).collect())
 }
 
+/// Resolves the secrets of an integration and makes its connector.
+fn connect(
+    integration: &Integration,
+    config: &Config,
+    companies: Option<&[Company]>,
+    world: &Arc<dyn World>,
+    recorder: Option<Arc<Recorder>>,
+) -> Result<Connector> {
+    let settings = integration.connect_settings(&config.environment)?;
+    let cx = Context { recorder, ..context(integration, companies.unwrap_or_default(), world.clone()) };
+    integration.entry.connect(settings, &cx)
+}
+
+/// One integration, made to hand the shapes of its vendor's answers to a recorder.
+pub(crate) fn connect_recorded(
+    config: &Config,
+    registry: &Registry,
+    world: &Arc<dyn World>,
+    name: &str,
+    recorder: &Arc<Recorder>,
+) -> Result<Connected> {
+    let selection = Selection { only: Some(vec![name.to_owned()]), deliver: false };
+    let chosen = selected(config, &selection)?;
+    let integration = *chosen.first().ok_or_else(|| Error::config("no integration is named"))?;
+    let companies = companies(config, registry)?;
+    let connector = connect(integration, config, companies.as_deref(), world, Some(recorder.clone()))?;
+    Ok(Connected { config: integration.clone(), connector })
+}
+
+fn companies(config: &Config, registry: &Registry) -> Result<Option<Vec<Company>>> {
+    config.run.companies.as_deref().map(|path| read_companies(path, config, registry)).transpose()
+}
+
 fn context(integration: &Integration, companies: &[Company], world: Arc<dyn World>) -> Context {
     let ids = companies.iter().filter_map(|company| match company.links.get(&integration.name) {
         Some(Link::Ids(ids)) => Some(ids.iter().cloned()),
@@ -148,12 +180,13 @@ fn context(integration: &Integration, companies: &[Company], world: Arc<dyn Worl
         metrics: integration.metrics.clone(),
         exclude: integration.exclude.clone(),
         known_ids: ids.flatten().collect(),
+        recorder: None,
         world,
     }
 }
 
 /// The source of an integration that counts and has something to count.
-fn source(integration: &Connected) -> Option<Source> {
+pub(crate) fn source(integration: &Connected) -> Option<Source> {
     let Connected { config, connector } = integration;
     let counts = connector.counts.clone().filter(|_| !config.metrics.is_empty())?;
     Some(Source {

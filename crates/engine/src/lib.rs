@@ -10,6 +10,8 @@
 //!                        └─ keep      the run, in the state folder
 //! ```
 //!
+//! [`probe`] shows the shape of a vendor's answers instead of counting.
+//!
 //! The command line, a schedule and an embedding program all call [`run`]. A program that brings its own sources
 //! makes a [`Plan`] by hand: see `examples/embed.rs`.
 
@@ -20,10 +22,12 @@ mod keep;
 mod log;
 mod place;
 mod plan;
+mod probe;
 mod run;
 
 pub use assemble::{Assembled, Connected, Selection, assemble};
 pub use collect::{Event, Progress, Silent};
 pub use deliver::{Deliver, Delivery, FileDelivery, Receipt, Report, StreamDelivery, Undelivered};
 pub use plan::{Companies, Plan, Rules, Source};
+pub use probe::{Probed, probe};
 pub use run::run;

@@ -145,6 +145,7 @@ impl Bench {
             metrics: metrics.filter(|metric| !self.case.unasked.contains(&metric.name)).collect(),
             exclude: owned(&self.case.exclude),
             known_ids: owned(&self.case.known_ids),
+            recorder: None,
             world: Arc::new(world.clone()),
         };
         keys(&mut context);
