@@ -41,7 +41,7 @@ bundle! {
     "sherweb",
     "tdsynnex-stellr",
     "tdsynnex-streamone-ion",
-    "synnex-au",
+    "synnex-au" => tallysheet_connector_synnex_au,
     "csv" => tallysheet_connector_csv,
     "connectwise-psa",
     "autotask",
