@@ -145,11 +145,15 @@ impl Config {
             return Err(Error::config(format!("`{name}` is no name of a header")));
         }
         let paths = [&self.companies_path, &self.accounts_path, &self.subscriptions_path];
-        if let Some(path) = paths.iter().find(|path| path.contains(['?', '#']) || !(path.is_empty() || path.starts_with('/'))) {
+        if let Some(path) =
+            paths.iter().find(|path| path.contains(['?', '#']) || !(path.is_empty() || path.starts_with('/')))
+        {
             return Err(Error::config(format!("`{path}` is no path; it begins with / and has no query")));
         }
         let templates = self.extra_headers.values().chain([&self.subscriptions_path]);
-        if let Some(template) = templates.into_iter().find(|template| Place::default().fill(template, str::to_owned).contains('{')) {
+        if let Some(template) =
+            templates.into_iter().find(|template| Place::default().fill(template, str::to_owned).contains('{'))
+        {
             let known = "{company.id}, {company.code} and {account.id}";
             return Err(Error::config(format!("`{template}`: there are the placeholders {known}")));
         }
@@ -167,7 +171,10 @@ impl Config {
         } else {
             &[("accounts.id", &self.accounts.id), ("accounts.company", &self.accounts.company)]
         };
-        filled(cx, [("companies.id", &self.companies.id), ("companies.name", &self.companies.name)].iter().chain(accounts))
+        filled(
+            cx,
+            [("companies.id", &self.companies.id), ("companies.name", &self.companies.name)].iter().chain(accounts),
+        )
     }
 
     /// The same for subscriptions: a quantity that is not known is neither 0 nor 1.

@@ -69,7 +69,8 @@ impl CountSource for SynnexAu {
         let mut notices = vec![Notice::info(None, format!("counted at {}", self.host()))];
         let at = &self.config;
         let companies = Call::get(&at.companies_path);
-        let companies = self.list(companies, "companies", &at.companies.items_at, &at.companies.id, &mut notices).await?;
+        let companies =
+            self.list(companies, "companies", &at.companies.items_at, &at.companies.id, &mut notices).await?;
         let accounts = if at.accounts_path.is_empty() {
             companies.clone()
         } else {
@@ -83,7 +84,8 @@ impl CountSource for SynnexAu {
         for (id, company) in &companies {
             fold.org(VendorOrg::new(id, text(company, &at.companies.name).unwrap_or_default()));
         }
-        let places = accounts.iter().map(|(id, account)| self.place(id, account, &companies)).collect::<Result<Vec<_>>>()?;
+        let places =
+            accounts.iter().map(|(id, account)| self.place(id, account, &companies)).collect::<Result<Vec<_>>>()?;
         // An excluded company need not be asked for.
         let places: Vec<Place> = places.into_iter().filter(|place| !self.cx.excludes(&place.company_id)).collect();
         let answers = join_all(places.iter().map(|place| self.subscriptions(place))).await;
@@ -92,7 +94,9 @@ impl CountSource for SynnexAu {
         for (place, answer) in places.iter().zip(answers) {
             match answer {
                 // An account that cannot be asked is its company's failure; an answer that is not understood is everybody's.
-                Err(error) if matches!(error.kind(), ErrorKind::BadResponse | ErrorKind::TotalDiffers) => return Err(error),
+                Err(error) if matches!(error.kind(), ErrorKind::BadResponse | ErrorKind::TotalDiffers) => {
+                    return Err(error);
+                }
                 Err(error) => fold.fail(self.org(&place.company_id, &companies), &error),
                 Ok((subscriptions, told)) => {
                     notices.extend(told);
@@ -122,7 +126,8 @@ impl SynnexAu {
         let quantity = match config::at(row, &at.quantity) {
             None => None,
             Some(value) => {
-                let wrong = |_| list::wrong(&format!("`subscriptions.quantity`: at `{}` stands no number", at.quantity));
+                let wrong =
+                    |_| list::wrong(&format!("`subscriptions.quantity`: at `{}` stands no number", at.quantity));
                 Some(Number::deserialize(value).map_err(wrong)?.0)
             }
         };
@@ -143,7 +148,8 @@ impl SynnexAu {
         let company_id = if at.accounts_path.is_empty() {
             id.to_owned()
         } else {
-            text(account, &at.accounts.company).ok_or_else(|| list::not_there("accounts.company", &at.accounts.company))?
+            text(account, &at.accounts.company)
+                .ok_or_else(|| list::not_there("accounts.company", &at.accounts.company))?
         };
         let code = companies.get(&company_id).and_then(|company| text(company, &at.companies.code));
         let templates = || at.extra_headers.values().chain([&at.subscriptions_path]);
@@ -179,7 +185,8 @@ impl SynnexAu {
 
 /// How many subscriptions have which status, for the operator who fills in `active`. A status is told if it is a plain word.
 fn told_statuses(statuses: &BTreeMap<String, usize>) -> Option<Notice> {
-    let plain = |status: &str| status.len() <= 40 && status.bytes().all(|b| b.is_ascii_lowercase() || b"_- ".contains(&b));
+    let plain =
+        |status: &str| status.len() <= 40 && status.bytes().all(|b| b.is_ascii_lowercase() || b"_- ".contains(&b));
     let shown = |(status, count): (&String, &usize)| match status.as_str() {
         "" => format!("none {count}"),
         status if plain(status) => format!("{status} {count}"),

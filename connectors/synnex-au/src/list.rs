@@ -36,7 +36,13 @@ impl SynnexAu {
                 Style::None => return Next::End,
                 Style::Page => 1,
                 // As many as came: a vendor may send fewer than asked for.
-                Style::Offset => if found > 0 { found } else { size },
+                Style::Offset => {
+                    if found > 0 {
+                        found
+                    } else {
+                        size
+                    }
+                }
             };
             position += step;
             seen += found;
@@ -51,7 +57,9 @@ impl SynnexAu {
         while let Some(page) = pages.next().await? {
             let items = self.items(&page, what, items_at)?;
             if !items.is_empty() && *items == last {
-                return Err(wrong(&format!("`paging`: two pages of {what} are the same, so `name` is not what turns them")));
+                return Err(wrong(&format!(
+                    "`paging`: two pages of {what} are the same, so `name` is not what turns them"
+                )));
             }
             if !paging.total_at.is_empty() {
                 stated.stated(Some(total(&page).ok_or_else(|| not_there("paging.total_at", &paging.total_at))?));
@@ -127,7 +135,9 @@ impl<T: PartialEq> Rows<T> {
                 Ok(())
             }
             Entry::Occupied(first) if *first.get() == row => Ok(()),
-            Entry::Occupied(_) => Err(wrong(&format!("`{what}.id`: two different rows have one id; name another field"))),
+            Entry::Occupied(_) => {
+                Err(wrong(&format!("`{what}.id`: two different rows have one id; name another field")))
+            }
         }
     }
 

@@ -55,9 +55,7 @@ async fn conforms() {
         page(2, "3").reply(fixture!("companies-3.json")),
         paged(ACCOUNTS, "1").reply(fixture!("accounts-1.json")),
         paged(ACCOUNTS, "2").reply(fixture!("accounts-2.json")),
-        subscriptions("A%2F1", "LARK", "1001")
-            .reply(fixture!("subscriptions-1.json"))
-            .counted_at("/data/0/seats"),
+        subscriptions("A%2F1", "LARK", "1001").reply(fixture!("subscriptions-1.json")).counted_at("/data/0/seats"),
         subscriptions("A2", "QUAR", "1002").reply(fixture!("subscriptions-2.json")),
         subscriptions("A3", "LARK", "1001").reply(fixture!("subscriptions-3.json")),
     ];
@@ -167,8 +165,11 @@ async fn a_wrong_place_is_an_error_that_names_its_key() {
 
 #[tokio::test]
 async fn quantities_are_exact_and_statuses_are_told() {
-    let mut rows: Vec<Value> =
-        [json!(2), json!("3.50"), json!(0.1), json!("0")].iter().enumerate().map(|(id, quantity)| row(id as u32, quantity)).collect();
+    let mut rows: Vec<Value> = [json!(2), json!("3.50"), json!(0.1), json!("0")]
+        .iter()
+        .enumerate()
+        .map(|(id, quantity)| row(id as u32, quantity))
+        .collect();
     rows.push(json!({ "id": 9, "product": "Suite", "quantity": 4, "status": "Suspended" }));
     let counts = one_company(json!(rows), |_| ()).await.unwrap();
     assert_eq!(counts.orgs[0].left_out[0].quantity, 4.into());
@@ -200,8 +201,7 @@ fn offsets(answers: &[(&str, Value)]) -> Case {
 async fn offsets_go_on_behind_what_came_until_a_page_is_empty() {
     let company = |id: u32| json!({ "companyNo": id, "title": "Acme" });
     // The vendor caps pages below what is asked for: no row is skipped.
-    let answers =
-        [("0", json!([company(1), company(2)])), ("2", json!([company(3), company(4)])), ("4", json!([]))];
+    let answers = [("0", json!([company(1), company(2)])), ("2", json!([company(3), company(4)])), ("4", json!([]))];
     assert_eq!(counts(offsets(&answers), &TestWorld::new()).await.unwrap().orgs.len(), 4);
     // One that does not know the parameter sends the same page again.
     let again = [("0", json!([company(1)])), ("1", json!([company(1)]))];

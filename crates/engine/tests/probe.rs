@@ -1,12 +1,13 @@
 //! What a probe tells of a vendor: keys and types. No customer's name, id or domain, no secret, no value.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use tallysheet_config::Config;
 use tallysheet_core::{Code, World};
-use tallysheet_engine::{Probed, probe};
+use tallysheet_engine::{Probed, Selection, assemble, probe};
 use tallysheet_host::{Environment, System};
 use tallysheet_sim::{Options, Simulation};
 
@@ -77,6 +78,55 @@ async fn keys_and_types_are_told_even_where_the_vendor_refuses() {
     let codes: Vec<(&str, Code)> = refused.failures().iter().map(|(tried, error)| (*tried, error.code())).collect();
     assert_eq!(codes, [("check", Code::AuthFailed), ("counts", Code::AuthFailed)]);
     assert!(refused.to_string().contains("/auth/oauth/token (401, "), "{refused}");
+}
+
+/// A vendor whose fields the user must find: the shapes are shown as far as the calls can be made.
+#[tokio::test]
+async fn a_vendor_of_unknown_fields_is_probed_step_by_step() {
+    let server = wiremock::MockServer::start().await;
+    let answer = |request: &wiremock::Request| {
+        let body = match request.url.path().rsplit('/').next() {
+            Some("customerCompany") => json!({ "list": [{ "no": "planted-company", "title": "Planted Dental" }] }),
+            Some("cloudAccount") => json!([{ "key": "planted-account", "owner": "planted-company" }]),
+            _ => json!([{ "subscriptionId": 1, "plan": "Planted Suite", "seats": "12" }]),
+        };
+        wiremock::ResponseTemplate::new(200).set_body_json(body)
+    };
+    wiremock::Mock::given(wiremock::matchers::any()).respond_with(answer).mount(&server).await;
+
+    let orgs = "companies = { items_at = \"/list\", id = \"no\", name = \"title\" }\n\
+                accounts = { id = \"key\", company = \"owner\" }\n";
+    for (settings, lacking, subscriptions) in
+        [("", "`companies.id`, `companies.name`, `accounts.id`", false), (orgs, "`subscriptions.product`", true)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let key = "[integrations.au]\nkind = \"synnex-au\"\nprimary_key = \"planted-key\"";
+        let config = format!("{key}\nurl = \"{}\"\n{settings}", server.uri());
+        let registry = tallysheet_connectors::registry();
+        let path = folder.path().join("tallysheet.toml");
+        let config = Config::parse(&config, &path, &Environment::default(), &registry).unwrap();
+        let world: Arc<dyn World> = Arc::new(System::new(folder.path().join("state")));
+
+        let probed = probe(&config, &registry, &world, "au").await.unwrap();
+        let text = told(&probed);
+        for (line, expected) in [
+            ("/customercompany (200, json)", true),
+            ("/list/*/title  string", true),
+            ("/cloudaccount (200, json)", true),
+            ("/subscriptionsbyaccountid/{id} (200, json)", subscriptions),
+            ("/*/seats           string", subscriptions),
+            ("planted", false),
+        ] {
+            assert_eq!(text.contains(line), expected, "{line}:\n{probed}");
+        }
+        let [("counts", error)] = probed.failures()[..] else { panic!("{probed}") };
+        assert!(error.to_string().contains(lacking), "{error}");
+
+        // A run does not begin: the message names the key and the way to it.
+        let selection = Selection { only: None, deliver: false };
+        let error = assemble(config, &registry, world, &selection).err().unwrap().to_string();
+        assert!(error.contains(lacking) && error.contains("`tallysheet probe au`"), "{error}");
+    }
 }
 
 #[tokio::test]
