@@ -152,7 +152,7 @@ impl Config {
         }
         let templates = self.extra_headers.values().chain([&self.subscriptions_path]);
         if let Some(template) =
-            templates.into_iter().find(|template| Place::default().fill(template, str::to_owned).contains('{'))
+            templates.into_iter().find(|template| Place::default().fill(template, &str::to_owned).contains('{'))
         {
             let known = "{company.id}, {company.code} and {account.id}";
             return Err(Error::config(format!("`{template}`: there are the placeholders {known}")));
@@ -211,7 +211,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) fn fill(&self, template: &str, encode: impl Fn(&str) -> String) -> String {
+    pub(crate) fn fill(&self, template: &str, encode: &dyn Fn(&str) -> String) -> String {
         let places = [
             ("{company.id}", &self.company_id),
             ("{company.code}", &self.company_code),
@@ -224,11 +224,7 @@ impl Place {
             return template.to_owned();
         };
         let (before, behind) = (&template[..at], &template[at + word.len()..]);
-        format!("{before}{}{}", encode(value), self.fill_rest(behind, &encode))
-    }
-
-    fn fill_rest(&self, rest: &str, encode: &dyn Fn(&str) -> String) -> String {
-        self.fill(rest, encode)
+        format!("{before}{}{}", encode(value), self.fill(behind, encode))
     }
 }
 

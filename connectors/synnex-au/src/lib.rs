@@ -161,9 +161,9 @@ impl SynnexAu {
 
     async fn subscriptions(&self, place: &Place) -> Result<(BTreeMap<String, Value>, Vec<Notice>)> {
         let at = &self.config;
-        let mut call = Call::get(place.fill(&at.subscriptions_path, segment));
+        let mut call = Call::get(place.fill(&at.subscriptions_path, &segment));
         for (name, value) in at.extra_headers.iter().filter(|(_, value)| value.contains('{')) {
-            call = call.header(name.clone(), place.fill(value, str::to_owned));
+            call = call.header(name.clone(), place.fill(value, &str::to_owned));
         }
         let mut notices = Vec::new();
         let fields = &at.subscriptions;

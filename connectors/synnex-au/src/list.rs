@@ -67,8 +67,8 @@ impl SynnexAu {
             for row in items {
                 // Without an id only a probe comes here.
                 let unmapped = self.cx.is_probe() && id.trim().is_empty();
-                let id = if unmapped { Some(rows.0.len().to_string()) } else { text(row, id) };
-                rows.add(what, id.ok_or_else(|| not_there(&format!("{what}.id"), id_at(what, self)))?, row.clone())?;
+                let found = if unmapped { Some(rows.0.len().to_string()) } else { text(row, id) };
+                rows.add(what, found.ok_or_else(|| not_there(&format!("{what}.id"), id))?, row.clone())?;
             }
             last.clone_from(items);
         }
@@ -105,14 +105,6 @@ impl SynnexAu {
             None if self.cx.is_probe() => Ok(&NONE),
             None => Err(wrong(&format!("`{what}.items_at`: at `{items_at}` stands no list"))),
         }
-    }
-}
-
-fn id_at<'a>(what: &str, source: &'a SynnexAu) -> &'a str {
-    match what {
-        "companies" => &source.config.companies.id,
-        "accounts" => &source.config.accounts.id,
-        _ => &source.config.subscriptions.id,
     }
 }
 

@@ -165,11 +165,8 @@ async fn a_wrong_place_is_an_error_that_names_its_key() {
 
 #[tokio::test]
 async fn quantities_are_exact_and_statuses_are_told() {
-    let mut rows: Vec<Value> = [json!(2), json!("3.50"), json!(0.1), json!("0")]
-        .iter()
-        .enumerate()
-        .map(|(id, quantity)| row(id as u32, quantity))
-        .collect();
+    let quantities = [json!(2), json!("3.50"), json!(0.1), json!("0")];
+    let mut rows: Vec<Value> = (1..).zip(&quantities).map(|(id, quantity)| row(id, quantity)).collect();
     rows.push(json!({ "id": 9, "product": "Suite", "quantity": 4, "status": "Suspended" }));
     let counts = one_company(json!(rows), |_| ()).await.unwrap();
     assert_eq!(counts.orgs[0].left_out[0].quantity, 4.into());
