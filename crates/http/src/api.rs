@@ -297,7 +297,7 @@ impl Api {
         let mut headers = headers.clone();
         for (name, value) in &call.headers {
             let value = HeaderValue::try_from(value).map_err(|_| defect("a header value cannot be sent"))?;
-            let name = HeaderName::try_from(&**name).map_err(|_| defect("a header's name cannot be sent"))?;
+            let name = HeaderName::try_from(name).map_err(|_| defect("a header's name cannot be sent"))?;
             headers.insert(name, value);
         }
         let body = call.body.as_ref().map_or(&[][..], |body| &body.bytes);

@@ -2,7 +2,6 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
-use std::borrow::Cow;
 use std::fmt::Display;
 use tallysheet_core::{Error, Result};
 
@@ -20,7 +19,7 @@ pub struct Call {
     pub(crate) method: &'static str,
     pub(crate) target: Target,
     pub(crate) query: Vec<(String, String)>,
-    pub(crate) headers: Vec<(Cow<'static, str>, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Body>,
     pub(crate) repeatable: bool,
 }
@@ -76,7 +75,7 @@ impl Call {
 
     /// Sets a header. Never a credential: that is for [`crate::Auth`].
     #[must_use]
-    pub fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
