@@ -30,7 +30,7 @@ bundle! {
     "immybot" => tallysheet_connector_immybot,
     "microsoft-graph" => tallysheet_connector_microsoft_graph,
     "huntress" => tallysheet_connector_huntress,
-    "sentinelone",
+    "sentinelone" => tallysheet_connector_sentinelone,
     "duo",
     "itglue",
     "auvik",

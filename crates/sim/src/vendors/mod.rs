@@ -9,6 +9,7 @@ mod immybot;
 mod microsoft_graph;
 mod ninjaone;
 mod pax8;
+mod sentinelone;
 
 use crate::books::Books;
 use crate::msp::Msp;
@@ -45,6 +46,7 @@ const VENDORS: &[Invent] = &[
     immybot::vendor,
     microsoft_graph::vendor,
     huntress::vendor,
+    sentinelone::vendor,
     pax8::vendor,
 ];
 
