@@ -35,7 +35,7 @@ bundle! {
     "itglue",
     "auvik",
     "proofpoint-essentials",
-    "cork",
+    "cork" => tallysheet_connector_cork,
     "dropsuite",
     "pax8" => tallysheet_connector_pax8,
     "sherweb",

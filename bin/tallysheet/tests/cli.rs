@@ -17,6 +17,8 @@ const CONNECTORS: &[&str] = &[
     "immybot",
     "microsoft-graph",
     "huntress",
+    "sentinelone",
+    "cork",
     "pax8",
 ];
 
@@ -77,7 +79,7 @@ async fn the_demo_prints_a_sheet_and_ends_well() {
     assert!(text.lines().all(|line| line.chars().count() <= 200));
     let sheet = std::fs::read_to_string(folder.path().join("tallysheet-demo.csv")).unwrap();
     assert!(sheet.starts_with("Company,Notes,account,Datto RMM: Devices,"));
-    assert_eq!(sheet.lines().filter(|line| !line.contains("(unmapped, ")).count(), 13);
+    assert_eq!(sheet.lines().filter(|line| !line.contains("(unmapped, ")).count(), 15);
 }
 
 #[tokio::test(flavor = "multi_thread")]

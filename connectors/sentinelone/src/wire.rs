@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeSet;
 use tallysheet_core::wire::{Id, Number, Word};
-use tallysheet_core::{Code, Decimal, Error, Failure, Hint, Outcome, VendorOrg};
+use tallysheet_core::{Decimal, Error, Hint, Outcome, VendorOrg};
 use tallysheet_http::{Next, Part, Reply};
 
 /// An answer with errors is none, whatever its status.
@@ -156,7 +156,7 @@ impl Site {
         }
         let older = named(&self.sku).or_else(|| named(&self.suite)).map(Outcome::Text);
         let is_told = self.licenses.as_ref().is_some_and(|licenses| licenses.bundles.is_some());
-        let none = || if is_told { Outcome::NotApplicable } else { missing("product") };
+        let none = || if is_told { Outcome::NotApplicable } else { Outcome::text_or_missing(None, "product") };
         vec![older.unwrap_or_else(none)]
     }
 
@@ -198,8 +198,4 @@ fn hints(org: VendorOrg, fields: Option<&IrFields>) -> VendorOrg {
     let Some(fields) = fields else { return org };
     let org = fields.company_name.iter().fold(org, |org, name| org.hint(Hint::Name(name.clone())));
     org.contacts(fields.contact_email.as_slice())
-}
-
-fn missing(what: &str) -> Outcome {
-    Outcome::Failed(Failure::new(Code::MissingValue, format!("the vendor sent no {what}")))
 }

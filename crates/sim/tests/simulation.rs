@@ -63,6 +63,8 @@ async fn what_the_story_tells_is_in_the_sheet() {
         cell("not consented", "Microsoft 365: Microsoft 365 Business Premium (purchased)"),
         Truth::Failed(Code::ConsentMissing)
     );
+    assert_eq!(cell("Cork refuses", "Cork: Devices"), Truth::Failed(Code::Forbidden));
+    assert_eq!(cell("SentinelOne site that is on trial", "SentinelOne: Active licenses"), Truth::LeftOut);
     assert!(matches!(cell("two ImmyBot tenants", "ImmyBot: Devices"), Truth::Number(_)));
     for words in ["two Datto sites", "by the Autotask id", "by its name alone"] {
         assert!(matches!(cell(words, "Datto RMM: Devices"), Truth::Number(_)), "{words}");

@@ -2,6 +2,7 @@
 
 mod connectwise_asio;
 mod connectwise_automate;
+mod cork;
 mod datto_rmm;
 mod datto_west;
 mod huntress;
@@ -47,6 +48,7 @@ const VENDORS: &[Invent] = &[
     microsoft_graph::vendor,
     huntress::vendor,
     sentinelone::vendor,
+    cork::vendor,
     pax8::vendor,
 ];
 

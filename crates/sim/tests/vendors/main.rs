@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod cork;
 mod sentinelone;
 
 use base64::Engine;
