@@ -70,6 +70,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CompaniesCommand,
     },
+    /// The shape of a vendor's answers: keys and types, no values
+    Probe {
+        /// The integration to ask
+        name: String,
+    },
     /// Collect, merge, render, deliver, log
     Run(RunArguments),
     /// Deliver a kept run again, without collecting; or send a marked test

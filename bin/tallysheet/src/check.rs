@@ -24,14 +24,19 @@ pub(crate) async fn check(global: &Global, names: &[String], repin: &[String]) -
     if answers.is_empty() {
         return Err(Error::config("no integration is enabled"));
     }
-    let resolved = join_all(assembled.deliveries.iter().filter(|_| names.is_empty()).map(|delivery| async {
-        (delivery.name.as_str(), delivery.kind.as_str(), delivery.to.check().await)
-    }))
+    let resolved = join_all(
+        assembled
+            .deliveries
+            .iter()
+            .filter(|_| names.is_empty())
+            .map(|delivery| async { (delivery.name.as_str(), delivery.kind.as_str(), delivery.to.check().await) }),
+    )
     .await;
 
     if global.json {
         let integrations: Vec<Value> = answers.iter().map(|(name, kind, answer)| as_json(name, kind, answer)).collect();
-        let deliveries: Vec<Value> = resolved.iter().map(|(name, kind, answer)| resolved_json(name, kind, answer)).collect();
+        let deliveries: Vec<Value> =
+            resolved.iter().map(|(name, kind, answer)| resolved_json(name, kind, answer)).collect();
         output::print_json(&json!({ "integrations": integrations, "deliveries": deliveries }))?;
     } else {
         let lines = answers.iter().map(|(name, _, answer)| as_line(name, answer));

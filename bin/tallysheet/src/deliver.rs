@@ -1,9 +1,9 @@
 //! `tallysheet deliver`: a kept run once more, or a marked test.
 
 use crate::arguments::{DeliverArguments, Global};
+use crate::output;
 use crate::run::tell_deliveries;
 use crate::setup::Setup;
-use crate::output;
 use serde_json::json;
 use tallysheet_core::registry::nearest;
 use tallysheet_core::run::{DeliveryOutcome, DeliveryStatus};
@@ -29,13 +29,7 @@ async fn test(global: &Global, setup: &Setup, delivery: &Delivery) -> Result<u8>
     Ok(if arrived { 0 } else { 4 })
 }
 
-async fn again(
-    global: &Global,
-    setup: &Setup,
-    run: &str,
-    deliveries: Vec<Delivery>,
-    names: &[String],
-) -> Result<u8> {
+async fn again(global: &Global, setup: &Setup, run: &str, deliveries: Vec<Delivery>, names: &[String]) -> Result<u8> {
     let id = match run {
         "last" => newest(setup).await?,
         id => id.to_owned(),

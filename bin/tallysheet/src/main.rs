@@ -8,6 +8,7 @@ mod deliver;
 mod demo;
 mod describe;
 mod output;
+mod probe;
 mod progress;
 mod run;
 mod setup;
@@ -45,6 +46,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Error> {
         Command::Integrations { name } => describe::integrations(global, name.as_deref()),
         Command::Check { integrations, repin } => check::check(global, &integrations, &repin).await,
         Command::Companies { command } => companies::companies(global, &command).await,
+        Command::Probe { name } => probe::probe(global, &name).await,
         Command::Run(arguments) => run::run(global, &arguments).await,
         Command::Deliver(arguments) => deliver::deliver(global, &arguments).await,
         Command::Schema => describe::schema(),

@@ -18,6 +18,24 @@ pub struct TicketForm {
     pub extra: BTreeMap<String, serde_json::Value>,
 }
 
+impl TicketForm {
+    /// Refuses a field that the PSA does not have; `known` are those that it has.
+    pub fn only(&self, psa: &str, known: &[&str]) -> Result<()> {
+        match self.fields.keys().find(|field| !known.contains(*field)) {
+            None => Ok(()),
+            Some(field) => Err(Error::config(format!(
+                "`{field}`: tickets of {psa} have no such field here; they have {}, and others can stand in `fields`",
+                known.join(", ")
+            ))),
+        }
+    }
+
+    /// A field that is set.
+    pub fn field(&self, field: &str) -> Option<&str> {
+        self.fields.get(field).map(String::as_str)
+    }
+}
+
 /// A form whose names were looked up. `settings` is the desk's own and goes back to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreparedForm {
@@ -49,8 +67,7 @@ impl TicketKey {
         let key = &text[text.find(Self::PREFIX)? + Self::PREFIX.len()..];
         let ends = |character: char| character.is_whitespace() || matches!(character, '<' | '"' | '\'' | '&');
         let (run, delivery) = key.split(ends).next()?.split_once(':')?;
-        (!run.is_empty() && !delivery.is_empty())
-            .then(|| Self { run: run.to_owned(), delivery: delivery.to_owned() })
+        (!run.is_empty() && !delivery.is_empty()).then(|| Self { run: run.to_owned(), delivery: delivery.to_owned() })
     }
 }
 
@@ -80,9 +97,8 @@ impl TicketSearch {
 
     /// Whether a text holds the key of a ticket that is meant.
     pub fn matches(&self, text: &str) -> bool {
-        TicketKey::in_text(text).is_some_and(|key| {
-            key.delivery == self.delivery && self.run.as_ref().is_none_or(|run| *run == key.run)
-        })
+        TicketKey::in_text(text)
+            .is_some_and(|key| key.delivery == self.delivery && self.run.as_ref().is_none_or(|run| *run == key.run))
     }
 }
 
@@ -211,7 +227,9 @@ mod tests {
     fn a_key_is_found_wherever_it_stands_and_only_whole() {
         let key = TicketKey { run: "20261101T060000Z-4f2a".into(), delivery: "ticket".into() };
         assert_eq!(key.to_string(), "tallysheet:20261101T060000Z-4f2a:ticket");
-        for text in [format!("{key}"), format!("<p>Counts.</p><p>{key}</p>"), format!("Counts\n{key}\n"), format!("\"{key}\"")] {
+        for text in
+            [format!("{key}"), format!("<p>Counts.</p><p>{key}</p>"), format!("Counts\n{key}\n"), format!("\"{key}\"")]
+        {
             assert_eq!(TicketKey::in_text(&text).as_ref(), Some(&key), "{text}");
         }
         for text in ["", "tallysheet:", "tallysheet:2026-11", "tallysheet::ticket", "tally:1:ticket"] {

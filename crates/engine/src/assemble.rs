@@ -1,22 +1,22 @@
 //! From a config to a plan: the one place where the engine reads the config's types.
 
+mod deliveries;
+
 use crate::account::Guard;
-use crate::deliver::{Deliver, Delivery, EmailDelivery, FileDelivery, TicketDelivery, WebhookDelivery};
+use crate::deliver::Delivery;
 use crate::plan::{Companies, Directory, NamedId, Plan, Rules, Source};
+use deliveries::{Deliveries, lacks};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tallysheet_config::companies::{self, CompaniesFile, KnownColumns};
-use tallysheet_config::{
-    Config, Fallback, Field, Integration, MatchBy, Reuse, SecretSource, Ticket, To, Unmapped, Webhook,
-};
+use tallysheet_config::{Config, Integration, MatchBy, Unmapped};
 use tallysheet_core::merge::Options;
 use tallysheet_core::registry::nearest;
-use tallysheet_core::ticket::TicketForm;
+use tallysheet_core::shape::Recorder;
 use tallysheet_core::{Capability, Connector, Context, Error, Identity, Link, Registry, Result, World};
 use tallysheet_host::files;
 use tallysheet_matching::{Rule, keyed};
-use tallysheet_report::Format;
 use tallysheet_store::Store;
 
 /// Which part of the config a run is about.
@@ -122,7 +122,7 @@ pub fn assemble(
     let file = &companies.as_ref().unwrap_or(&none).file;
     let mut integrations = Vec::new();
     for integration in selected(&config, selection)? {
-        let connector = connect(integration, &config, file, &world)?;
+        let connector = connect(integration, &config, file, &world, None)?;
         integrations.push(Connected { config: integration.clone(), connector });
     }
     let enabled = || config.deliveries.iter().filter(|delivery| delivery.enabled);
@@ -142,119 +142,36 @@ pub fn assemble(
     Ok(Assembled { integrations, world, store, config, companies, headers, directory, deliveries, skipped })
 }
 
-/// What the deliveries of a config are made with.
-struct Deliveries<'a> {
-    config: &'a Config,
-    integrations: &'a [Connected],
-    file: &'a CompaniesFile,
-    world: &'a Arc<dyn World>,
-    /// Integrations that take no part in the run, but in its delivery.
-    others: BTreeMap<String, Connector>,
-}
-
-impl Deliveries<'_> {
-    fn delivery(&mut self, configured: &tallysheet_config::Delivery) -> Result<Delivery> {
-        let name = &configured.name;
-        let at = |error: Error| error.context(format!("[deliver.{name}]"));
-        let format = match (configured.format, &configured.to) {
-            (Some(format), _) => format.as_str().parse(),
-            (None, To::File(file)) => Format::of_path(&file.path),
-            (None, _) => Ok(Format::Csv),
-        };
-        let to: Box<dyn Deliver> = match &configured.to {
-            To::File(file) => Box::new(FileDelivery { path: file.path.clone() }),
-            To::Ticket(ticket) => Box::new(self.ticket(name, ticket).map_err(at)?),
-            To::Email(email) => Box::new(EmailDelivery {
-                name: name.clone(),
-                mailer: self.connector(&email.via)?.mail.ok_or_else(|| lacks(&email.via, "mail")).map_err(at)?,
-                recipients: email.recipients.clone(),
-                subject: email.subject.clone().unwrap_or_else(|| "Billing Reconciliation {month}".to_owned()),
-                file_name: email.file_name.clone(),
-            }),
-            To::Webhook(webhook) => Box::new(self.webhook(name, webhook).map_err(at)?),
-        };
-        Ok(Delivery { name: name.clone(), kind: configured.kind().to_owned(), format: format.map_err(at)?, to })
-    }
-
-    fn ticket(&mut self, name: &str, ticket: &Ticket) -> Result<TicketDelivery> {
-        let desk = self.connector(&ticket.to)?.tickets.ok_or_else(|| lacks(&ticket.to, "tickets"))?;
-        let integration = self.config.integrations.iter().find(|integration| integration.name == ticket.to);
-        let fields = [
-            ("board", &ticket.board),
-            ("queue", &ticket.queue),
-            ("type", &ticket.ticket_type),
-            ("status", &ticket.status),
-            ("priority", &ticket.priority),
-            ("source", &ticket.source),
-            ("assignee", &ticket.assignee),
-            ("form", &ticket.form),
-        ];
-        let customers = self.file.companies.iter().filter_map(|company| match company.links.get(&ticket.to) {
-            Some(Link::Ids(ids)) => Some(ids.iter().map(|id| (id.clone(), company.name.clone()))),
-            _ => None,
-        });
-        Ok(TicketDelivery {
-            name: name.to_owned(),
-            desk,
-            permissions: integration.map_or("", |integration| integration.entry.meta.permissions),
-            form: TicketForm {
-                company: ticket.company.clone(),
-                title: ticket.title.clone(),
-                fields: fields.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect(),
-                extra: ticket.fields.iter().map(|(key, field)| (key.clone(), value(field))).collect(),
-            },
-            file_name: ticket.file_name.clone(),
-            own: ticket.own,
-            keep_open: ticket.reuse == Reuse::Open,
-            fallback_body: ticket.fallback == Fallback::Body,
-            customers: customers.flatten().collect(),
-            world: self.world.clone(),
-        })
-    }
-
-    fn webhook(&self, name: &str, webhook: &Webhook) -> Result<WebhookDelivery> {
-        let resolve = |source: &SecretSource| source.resolve(&self.config.environment, &self.config.base_dir);
-        let secret = webhook.secret.as_ref().map(resolve).transpose()?;
-        let headers = webhook.headers.iter().map(|(header, source)| Ok((header.clone(), resolve(source)?)));
-        WebhookDelivery::new(name, &webhook.url, secret, headers.collect::<Result<_>>()?, self.world.clone())
-    }
-
-    /// The connector of an integration, whether it takes part in the run or not.
-    fn connector(&mut self, name: &str) -> Result<Connector> {
-        if let Some(connected) = self.integrations.iter().find(|connected| connected.config.name == name) {
-            return Ok(connected.connector.clone());
-        }
-        if let Some(other) = self.others.get(name) {
-            return Ok(other.clone());
-        }
-        let integration = self.config.integrations.iter().find(|integration| integration.name == name);
-        let integration = integration.ok_or_else(|| Error::config(format!("there is no integration `{name}`")))?;
-        let connector = connect(integration, self.config, self.file, self.world)?;
-        self.others.insert(name.to_owned(), connector.clone());
-        Ok(connector)
-    }
-}
-
-fn lacks(integration: &str, what: &str) -> Error {
-    Error::config(format!("the integration `{integration}` has no {what}"))
-}
-
-fn value(field: &Field) -> serde_json::Value {
-    match field {
-        Field::Text(text) => text.clone().into(),
-        Field::Number(number) => (*number).into(),
-        Field::Flag(flag) => (*flag).into(),
-    }
-}
-
+/// Resolves the secrets of an integration and makes its connector.
 fn connect(
     integration: &Integration,
     config: &Config,
     file: &CompaniesFile,
     world: &Arc<dyn World>,
+    recorder: Option<Arc<Recorder>>,
 ) -> Result<Connector> {
     let settings = integration.connect_settings(&config.environment)?;
-    integration.entry.connect(settings, &context(integration, file, world.clone()))
+    integration.entry.connect(settings, &Context { recorder, ..context(integration, file, world.clone()) })
+}
+
+/// One integration, made to hand the shapes of its vendor's answers to a recorder.
+pub(crate) fn connect_recorded(
+    config: &Config,
+    registry: &Registry,
+    world: &Arc<dyn World>,
+    name: &str,
+    recorder: &Arc<Recorder>,
+) -> Result<(Connected, Option<Source>)> {
+    let selection = Selection { only: Some(vec![name.to_owned()]), ..Selection::default() };
+    let chosen = selected(config, &selection)?;
+    let integration = *chosen.first().ok_or_else(|| Error::config("no integration is named"))?;
+    let headers = Headers::of(config, registry);
+    let read = config.run.companies.as_ref().map(|path| read_companies(path, &headers, false)).transpose()?.flatten();
+    let file = read.map(|read| read.file).unwrap_or_default();
+    let connector = connect(integration, config, &file, world, Some(recorder.clone()))?;
+    let connected = Connected { config: integration.clone(), connector };
+    let source = source(&connected, &file);
+    Ok((connected, source))
 }
 
 /// The PSA that `[run] directory` names, whether it takes part otherwise or not.
@@ -270,7 +187,7 @@ fn directory(
     };
     let connector = match integrations.iter().find(|connected| connected.config.name == *name) {
         Some(connected) => connected.connector.clone(),
-        None => connect(integration, config, file, world)?,
+        None => connect(integration, config, file, world, None)?,
     };
     Ok(Some(Directory {
         name: name.clone(),
@@ -376,6 +293,7 @@ fn context(integration: &Integration, file: &CompaniesFile, world: Arc<dyn World
         metrics: integration.metrics.clone(),
         exclude: integration.exclude.iter().cloned().chain(ignored(file, &integration.name)).collect(),
         known_ids: ids.flatten().collect(),
+        recorder: None,
         world,
     }
 }

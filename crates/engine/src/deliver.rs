@@ -163,7 +163,9 @@ pub(crate) async fn deliver_all(deliveries: &[Delivery], run: &Run, way: &Way<'_
             };
             let (outcome, mut notices) = outcome(delivery, result, run, way, bytes);
             // A test belongs to no run that is kept.
-            if !way.test && let Err(error) = way.store.keep_delivery(&run.id, &outcome).await {
+            if !way.test
+                && let Err(error) = way.store.keep_delivery(&run.id, &outcome).await
+            {
                 notices.push(Notice::new(Level::Error, Phase::Deliver, error.code(), error.to_string()));
             }
             (outcome, notices)
@@ -215,9 +217,8 @@ fn outcome(
         Ok(Some(receipt)) => {
             let place = receipt.reference.as_ref().map(|place| format!(": {place}")).unwrap_or_default();
             notices.push(say(Level::Info, None, format!("{name} delivered{place}")));
-            notices.extend(
-                receipt.warnings.iter().map(|warning| say(Level::Warning, None, format!("{name}: {warning}"))),
-            );
+            notices
+                .extend(receipt.warnings.iter().map(|warning| say(Level::Warning, None, format!("{name}: {warning}"))));
             (DeliveryStatus::Delivered, receipt.reference, None)
         }
         Err(Undelivered::Failed(error)) => {

@@ -24,6 +24,7 @@ mod log;
 mod perhaps;
 mod place;
 mod plan;
+mod probe;
 mod run;
 mod who;
 
@@ -35,6 +36,7 @@ pub use deliver::{
     WebhookDelivery,
 };
 pub use plan::{Companies, Directory, NamedId, Plan, Rules, Source};
+pub use probe::{Probed, probe};
 pub use run::run;
 pub use tallysheet_matching::{CERTAIN, Likely, Reason, Rule, Suggestion};
 pub use who::{Export, Listed, Opinion, Suggested, Taken, Who, WhoPart, write, write_new};

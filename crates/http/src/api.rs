@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tallysheet_core::shape::{Answer, Recorder};
 use tallysheet_core::tally::Listed;
 use tallysheet_core::wire::Id;
 use tallysheet_core::{Context, Error, ErrorKind, Identity, Result, World};
@@ -76,6 +77,7 @@ struct Policy {
     headers: HeaderMap,
     retry: Retry,
     classify: Classify,
+    recorder: Option<Arc<Recorder>>,
     world: Arc<dyn World>,
 }
 
@@ -130,6 +132,30 @@ impl Api {
     /// derives on purpose; a link in an answer never comes here.
     pub fn at(&self, url: &str) -> Result<Self> {
         Ok(Self { base: parse_base(url)?, ..self.clone() })
+    }
+
+    /// The same client at another host of the same vendor that an answer names: each account has its own. Scheme, port
+    /// and path stay, but for a scheme or a port that `host` names.
+    pub fn at_host(&self, host: &str) -> Result<Self> {
+        let unusable = || Error::bad_response("the vendor names a host that is none");
+        let (scheme, authority) = host.split_once("://").unwrap_or((self.base.scheme(), host));
+        let is_port = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let names_port = authority.trim_end_matches('/').rsplit_once(':').is_some_and(|(_, port)| is_port(port));
+        let mut base = parse_base(&format!("{scheme}://{authority}")).map_err(|_| unusable())?;
+        let unsafer = self.base.scheme() == "https" && base.scheme() != "https";
+        if unsafer || base.path() != "/" {
+            return Err(unusable());
+        }
+        if !names_port && !host.contains("://") {
+            base.set_port(self.base.port()).map_err(|()| unusable())?;
+        }
+        base.set_path(self.base.path());
+        Ok(Self { base, ..self.clone() })
+    }
+
+    /// The host that is asked.
+    pub fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
     }
 
     /// Sends a call and decodes its answer. A change whose answer cannot be read was made all the same.
@@ -253,7 +279,10 @@ impl Api {
     /// Sends a call, and again where that is safe and may help. Returns only answers of success.
     pub async fn send(&self, call: &Call) -> Result<Reply> {
         let url = self.url_of(call)?;
-        let Policy { retry, world, .. } = &*self.policy;
+        let Policy { retry, world, recorder, .. } = &*self.policy;
+        if recorder.as_ref().is_some_and(|recorder| recorder.has_enough()) {
+            return Err(Error::new(ErrorKind::Unsupported, "enough answers were seen to know their shapes"));
+        }
         let started = world.monotonic();
         let (mut attempt, mut refreshed) = (1, false);
         loop {
@@ -297,7 +326,7 @@ impl Api {
     }
 
     async fn attempt(&self, call: &Call, url: &Url, attempt: u32) -> Result<Reply, Failed> {
-        let Policy { integration, headers, retry, classify, world } = &*self.policy;
+        let Policy { integration, headers, retry, classify, recorder, world } = &*self.policy;
         let mut headers = headers.clone();
         for (name, value) in &call.headers {
             let value = HeaderValue::try_from(value).map_err(|_| defect("a header value cannot be sent"))?;
@@ -329,6 +358,10 @@ impl Api {
         let status = result.as_ref().map_or(0, Reply::status);
         tracing::debug!(integration, request = %self.describe(call), status, attempt, %millis, "Call");
 
+        if let (Some(recorder), Ok(reply)) = (recorder, &result) {
+            self.record(recorder, call, url, reply);
+        }
+
         let failed = |error, not_processed| Failed::Attempt(FailedAttempt { error, stamp, not_processed });
         let reply = result.map_err(|(error, not_processed)| failed(error, not_processed))?;
         let error = classify(&reply).or_else(|| (!(200..300).contains(&reply.status)).then(|| reply.error()));
@@ -352,6 +385,19 @@ impl Api {
             body.extend_from_slice(&chunk);
         }
         Ok(Reply { request: self.describe(call), status, headers, body })
+    }
+
+    /// Hands an answer to a probe, with names only of what was sent.
+    fn record(&self, recorder: &Recorder, call: &Call, url: &Url, reply: &Reply) {
+        let path = url.path().strip_prefix(self.base.path().trim_end_matches('/')).filter(|path| !path.is_empty());
+        recorder.record(&Answer {
+            method: call.method,
+            path: path.unwrap_or_else(|| url.path()),
+            query: url.query_pairs().map(|(name, _)| name.into_owned()).collect(),
+            status: reply.status,
+            headers: reply.headers.keys().map(ToString::to_string).collect(),
+            body: &reply.body,
+        });
     }
 
     fn transport(&self, call: &Call, error: &reqwest::Error) -> (Error, bool) {
@@ -494,6 +540,7 @@ impl ApiBuilder {
                 headers: HeaderMap::new(),
                 retry: Retry::default(),
                 classify: Arc::new(|_| None),
+                recorder: cx.recorder.clone(),
                 world: cx.world.clone(),
             },
         }

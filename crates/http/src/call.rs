@@ -160,8 +160,7 @@ impl Call {
     #[must_use]
     pub fn form<K: AsRef<str>, V: AsRef<str>>(mut self, pairs: &[(K, V)]) -> Self {
         let text = encode(pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));
-        self.body =
-            Some(Body::Plain { content_type: "application/x-www-form-urlencoded", bytes: text.into_bytes() });
+        self.body = Some(Body::Plain { content_type: "application/x-www-form-urlencoded", bytes: text.into_bytes() });
         self
     }
 

@@ -77,8 +77,7 @@ impl Sqlite {
 
     /// Does something with the connection; what goes wrong names the file.
     fn with_connection<T>(&self, act: impl FnOnce(&mut Connection) -> Result<T, Problem>) -> Result<T> {
-        let mut connection: MutexGuard<'_, Connection> =
-            self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection: MutexGuard<'_, Connection> = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         act(&mut connection).map_err(|problem| match problem {
             Problem::Sqlite(error) => failed(&self.path, &error.to_string()),
             Problem::Other(error) => error,
@@ -116,10 +115,8 @@ impl Store for Sqlite {
 
     async fn keep(&self, run: &Run, files: &[RenderedFile]) -> Result<()> {
         let packed = pack(run)?;
-        let files: Vec<(&str, Vec<u8>)> = files
-            .iter()
-            .map(|file| Ok((file.format.as_str(), pack_bytes(&file.bytes)?)))
-            .collect::<Result<_>>()?;
+        let files: Vec<(&str, Vec<u8>)> =
+            files.iter().map(|file| Ok((file.format.as_str(), pack_bytes(&file.bytes)?))).collect::<Result<_>>()?;
         self.with_connection(|connection| {
             let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             step.execute(
@@ -293,7 +290,10 @@ fn prepare(connection: &mut Connection) -> Result<(), String> {
     let step = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
     let version: u16 = step.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(told)?;
     let Some(lacking) = MIGRATIONS.get(usize::from(version)..) else {
-        return Err(format!("it is of version {version}, and this program knows {}: use a newer one", MIGRATIONS.len()));
+        return Err(format!(
+            "it is of version {version}, and this program knows {}: use a newer one",
+            MIGRATIONS.len()
+        ));
     };
     for migration in lacking {
         step.execute_batch(migration).map_err(told)?;
@@ -355,7 +355,8 @@ mod tests {
             notes: "Duo failed: unknown-org".into(),
             cells,
         };
-        let totals = Totals { counted: "1.5".parse().unwrap(), vendor: Some("2".parse().unwrap()), ..Totals::default() };
+        let totals =
+            Totals { counted: "1.5".parse().unwrap(), vendor: Some("2".parse().unwrap()), ..Totals::default() };
         let notice = Notice::warning(Code::UnmappedOrg, "an org").of("duo").about("Birch");
         let log = vec![
             LogEntry { time: time("2026-11-01T06:00:01Z"), notice },
@@ -383,13 +384,7 @@ mod tests {
     }
 
     fn outcome(name: &str, status: DeliveryStatus) -> DeliveryOutcome {
-        DeliveryOutcome {
-            name: name.into(),
-            kind: "file".into(),
-            status,
-            reference: Some("here".into()),
-            error: None,
-        }
+        DeliveryOutcome { name: name.into(), kind: "file".into(), status, reference: Some("here".into()), error: None }
     }
 
     #[tokio::test]

@@ -18,6 +18,8 @@ pub(crate) struct Picture {
     orgs: BTreeMap<String, OrgPicture>,
     totals: BTreeMap<String, Decimal>,
     companies: BTreeMap<String, Vec<DirectoryCompany>>,
+    /// What a ticket desk said, in words.
+    desk: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,12 +68,18 @@ impl Picture {
         self
     }
 
+    /// What a ticket desk says.
+    pub(crate) fn of_desk(told: impl Into<String>) -> Self {
+        Self { desk: told.into(), ..Self::default() }
+    }
+
     /// What is different from `wanted`, one line each.
     pub(crate) fn differences(&self, wanted: &Self) -> Vec<String> {
         let mut found = Vec::new();
         compare(&mut found, "the account", &self.account, &wanted.account);
         compare_maps(&mut found, "the vendor's total of", &self.totals, &wanted.totals);
         compare_maps(&mut found, "the company", &self.companies, &wanted.companies);
+        compare(&mut found, "what the desk says", &self.desk, &wanted.desk);
         for id in ids(self, wanted) {
             match (self.orgs.get(id), wanted.orgs.get(id)) {
                 (Some(org), Some(wanted)) => found.extend(org.differences(id, wanted)),
@@ -232,9 +240,14 @@ impl Value {
         }
     }
 
+    /// What two values under one label are together, as the sheet joins them.
     fn and(self, other: &Self) -> Self {
         match (self, other) {
             (Self::Number(one), Self::Number(two)) => Self::Number(one + two),
+            (Self::Text(one), Self::Text(two)) => {
+                let texts: BTreeSet<&str> = one.split("; ").chain(two.split("; ")).collect();
+                Self::Text(texts.into_iter().collect::<Vec<_>>().join("; "))
+            }
             (Self::Failed(code), _) => Self::Failed(code),
             (_, other) => other.clone(),
         }
@@ -280,4 +293,17 @@ fn compare_maps<T: PartialEq + fmt::Debug>(
 
 fn shown<T: fmt::Debug>(value: Option<&T>) -> String {
     value.map_or_else(|| "absent".to_owned(), |value| format!("{value:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_under_one_label_are_joined_as_in_the_sheet() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        assert_eq!(text("Control").and(&text("Core")).and(&text("Control")), text("Control; Core"));
+        assert_eq!(Value::Number(2.into()).and(&Value::Number(3.into())), Value::Number(5.into()));
+        assert_eq!(Value::Failed(Code::MissingValue).and(&text("Core")), Value::Failed(Code::MissingValue));
+    }
 }

@@ -1,8 +1,8 @@
 //! The file of suggestions that a user edits: a row an org, and in its first cell what is to become of it.
 
-use super::table::{self, Cell, Row, Table};
-use super::{IGNORE, Problems, cell};
+use super::{IGNORE, cell};
 use tallysheet_core::registry::nearest;
+use tallysheet_core::table::{self, Cell, Problems, Row, Table};
 use tallysheet_core::{Link, Result};
 use tallysheet_host::text;
 

@@ -2,9 +2,9 @@
 //! the order, the user's own columns, the separator, the line ends, the encoding.
 
 use super::header::{COMPANY, Columns, DOMAINS, columns, safe_name};
-use super::table::{self, Cell, Row, Table};
-use super::{IGNORE, KnownColumns, Problems, cell, is_ignore, read, workbook};
+use super::{IGNORE, KnownColumns, cell, is_ignore, read, workbook};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use tallysheet_core::table::{self, Cell, Problems, Row, Table};
 use tallysheet_core::{Company, Error, Link, Result};
 use tallysheet_host::text;
 

@@ -1,12 +1,11 @@
 //! A companies file that is a workbook (`.xlsx`): its first sheet, read as cells of text, and written with ids as text.
 
-use super::Problems;
 use super::edit::Plan;
-use super::table::{Cell, Row, Table, of_rows};
 use calamine::{Data, Range, Reader, Xlsx};
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use tallysheet_core::table::{Cell, Problems, Row, Table, of_rows};
 use tallysheet_core::{Error, Result};
 
 /// Whether the bytes are a workbook, or one of the old form.

@@ -70,7 +70,9 @@ impl TicketDelivery {
         let title = report.title(&self.form.title);
         let longest = self.desk.limits().title;
         if title.chars().count() > longest {
-            return Err(Error::config(format!("`title` has more than the {longest} characters that the PSA takes")).into());
+            return Err(
+                Error::config(format!("`title` has more than the {longest} characters that the PSA takes")).into()
+            );
         }
         let form = self.desk.prepare(&TicketForm { title, ..self.form.clone() }).await?;
         self.refuse_customer(&form, report.run)?;

@@ -4,7 +4,13 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod cork;
+mod dropsuite;
+mod duo;
 mod itglue;
+mod proofpoint_essentials;
+mod sentinelone;
+mod sherweb;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
