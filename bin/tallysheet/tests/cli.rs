@@ -190,8 +190,6 @@ async fn bad_input_is_2_and_says_where() {
             "bad.csv:2:3: `1.8E+18` is a number that a spreadsheet has shortened",
         ),
         ("[deliver.t]\nkind = \"ticket\"\nto = \"huntress\"\ncompany = \"Us\"\n{huntress}", "tallysheet.toml:3:"),
-        ("[deliver.t]\nkind = \"file\"\npath = \"x.xlsx\"\nformat = \"xlsx\"\n{huntress}", "there is no format `xlsx`"),
-        ("[deliver.t]\nkind = \"file\"\npath = \"x.xlsx\"\n{huntress}", "there is no format `xlsx`"),
         ("[run]\ncarry = [\"account\"]\n{huntress}", "[run] names no `companies`"),
         ("", "no integration counts anything"),
     ];

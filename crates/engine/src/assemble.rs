@@ -205,10 +205,9 @@ fn delivery(configured: &tallysheet_config::Delivery) -> Result<Delivery> {
         return Err(Error::config(format!("[deliver.{name}]: this version has no deliveries of kind `{kind}`")));
     };
     let format = match configured.format {
-        Some(format) => format.as_str().parse(),
+        Some(format) => format.as_str().parse()?,
         None => Format::of_path(&file.path),
     };
-    let format = format.map_err(|error: Error| error.context(format!("[deliver.{}]", configured.name)))?;
     Ok(Delivery {
         name: configured.name.clone(),
         kind: configured.kind().to_owned(),
