@@ -172,6 +172,21 @@ async fn check_says_who_and_0_3_or_1() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_workbook_and_a_page_are_asked_for_by_ending_and_by_format() {
+    let deliveries = "[deliver.book]\nkind = \"file\"\npath = \"out/counts.xlsx\"\n\
+                      [deliver.page]\nkind = \"file\"\npath = \"out/page.txt\"\nformat = \"html\"\n";
+    let msp = Msp::start(deliveries).await;
+    let output = msp.run(&["run", "--only", "huntress", "--output", "counts.html"]).await;
+    assert_eq!(status(&output), 3, "{}", stderr(&output));
+    assert!(std::fs::read(msp.folder.path().join("out/counts.xlsx")).unwrap().starts_with(b"PK"));
+    assert!(msp.read("out/page.txt").starts_with("<!doctype html>"));
+    assert!(msp.read("counts.html").starts_with("<!doctype html>"));
+
+    let output = msp.run(&["run", "--only", "huntress", "--no-deliver", "--format", "xlsx"]).await;
+    assert!(output.stdout.starts_with(b"PK"), "{}", stderr(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bad_input_is_2_and_says_where() {
     let huntress = "[integrations.huntress]\napi_key = \"k\"\napi_secret = \"s\"\n";
     let cases = [

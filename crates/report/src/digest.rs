@@ -57,9 +57,8 @@ impl ColumnTotals<'_> {
 impl<'a> Digest<'a> {
     pub(crate) fn of(run: &'a Run) -> Self {
         let sheet = &run.sheet;
-        let has_counts = |place: &usize| {
-            sheet.rows.iter().any(|row| matches!(row.cells.get(*place), Some(Cell::Counted(_))))
-        };
+        let has_counts =
+            |place: &usize| sheet.rows.iter().any(|row| matches!(row.cells.get(*place), Some(Cell::Counted(_))));
         Self {
             run,
             companies: sheet.rows.iter().filter(|row| !row.unmapped).count(),

@@ -7,8 +7,8 @@ use crate::text::{self, number, printable};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use rust_xlsxwriter::{
-    Color, ColNum, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, FormatPattern, Note, RowNum, Workbook,
-    Worksheet, XlsxError,
+    ColNum, Color, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, FormatPattern, Note, RowNum,
+    Workbook, Worksheet, XlsxError,
 };
 use std::borrow::Cow;
 use tallysheet_core::run::Run;
@@ -18,7 +18,7 @@ use unicode_width::UnicodeWidthStr;
 
 /// What a spreadsheet holds in one cell, in UTF-16 units.
 const LONGEST: usize = 32_767;
-/// A double holds each number of so many digits exactly, and spreadsheets show no more.
+/// A double holds each number of so many digits exactly, and spreadsheets show no more; nor more decimals.
 const DIGITS: usize = 15;
 /// So many notes of one kind; beyond it spreadsheets become slow, and the colour tells the state.
 const NOTES: usize = 1_000;
@@ -81,9 +81,10 @@ impl<'a> Book<'a> {
         }
         for (at, column) in sheet.columns.iter().enumerate() {
             let (col, width) = (first.saturating_add(place(at)?), width(column, rows, at));
-            height = height.max(column.title.width().div_ceil(width - 1));
+            height = height.max(column.title.width().div_ceil(width));
             page.set_column_width(col, wide(width))?;
-            self.text(&mut page, 0, col, &column.title, Look::Header)?;
+            let number = column.kind == ColumnKind::Number;
+            self.text(&mut page, 0, col, &column.title, if number { Look::NumberHeader } else { Look::Header })?;
         }
         page.set_row_height(0, u32::try_from(height.clamp(2, 8) * 15).unwrap_or(30))?;
 
@@ -99,14 +100,18 @@ impl<'a> Book<'a> {
         }
         if notes.left_out > 0 {
             let (count, of) = (notes.left_out, name);
-            self.remarks.push(format!("sheet {of}: {count} coloured cells have no note, as there are too many of them"));
+            self.remarks
+                .push(format!("sheet {of}: {count} coloured cells have no note, as there are too many of them"));
         }
 
         let last = place(texts.headers.len() + sheet.columns.len() - 1)?;
         page.autofilter(0, 0, RowNum::try_from(rows.len()).map_err(|_| XlsxError::RowColumnLimitError)?, last)?;
         let names = if sheet.notes { 2 } else { 1 };
         page.set_freeze_panes(1, names)?;
-        page.set_landscape().set_repeat_rows(0, 0)?.set_repeat_columns(0, names - 1)?;
+        // So many columns on a page of paper can still be read.
+        let pages = u16::try_from(sheet.columns.len().div_ceil(16).max(1)).unwrap_or(u16::MAX);
+        page.set_landscape().set_print_fit_to_pages(pages, 0);
+        page.set_repeat_rows(0, 0)?.set_repeat_columns(0, names - 1)?;
         self.workbook.push_worksheet(page);
         Ok(())
     }
@@ -152,7 +157,7 @@ impl<'a> Book<'a> {
         let run = self.run;
         let digest = Digest::of(run);
         let mut page = self.page("Summary", 0)?;
-        for (col, width) in [46, 22, 16, 16, 16].into_iter().enumerate() {
+        for (col, width) in [56, 24, 16, 16, 16].into_iter().enumerate() {
             page.set_column_width(place(col)?, width)?;
         }
         let formats = &self.formats;
@@ -164,10 +169,10 @@ impl<'a> Book<'a> {
             line += 1;
         }
         for (what, at) in [("Started (UTC)", Some(run.started_at)), ("Finished (UTC)", run.finished_at)] {
+            // A report is made before its run ends.
+            let Some(at) = at else { continue };
             page.write_with_format(line, 0, what, &formats.bold)?;
-            if let Some(at) = at {
-                page.write_datetime_with_format(line, 1, moment(at)?, &formats.moment)?;
-            }
+            page.write_datetime_with_format(line, 1, moment(at)?, &formats.moment)?;
             line += 1;
         }
         for (what, count) in [
@@ -181,16 +186,20 @@ impl<'a> Book<'a> {
             line += 1;
         }
 
-        line = formats.headers(&mut page, line + 1, &["Failures", "Code", "Rows", "Meaning"])?;
+        line = formats.headers(&mut page, line + 1, &["Failures", "Code", "#Rows", "Meaning"])?;
         for failure in &digest.failures {
             page.write_string_with_format(line, 0, cut(&failure.integration), &formats.text)?;
             page.write_string(line, 1, failure.code.as_str())?;
             formats.number(&mut page, line, 2, failure.rows.into(), State::Plain)?;
-            page.write_string(line, 3, text::meaning(failure.code))?;
+            page.write_string_with_format(line, 3, text::meaning(failure.code), &formats.indented)?;
             line += 1;
         }
 
-        line = formats.headers(&mut page, line + 1, &["Totals", "Counted", "Unmapped", "Left out", "Vendor states"])?;
+        line = formats.headers(
+            &mut page,
+            line + 1,
+            &["Totals", "#Counted", "#Unmapped", "#Left out", "#Vendor states"],
+        )?;
         for total in &digest.totals {
             page.write_string_with_format(line, 0, cut(&total.column.title), &formats.text)?;
             let Some(totals) = total.totals else {
@@ -262,17 +271,25 @@ impl<'a> Book<'a> {
         Ok(page)
     }
 
-    fn text(&mut self, page: &mut Worksheet, line: RowNum, col: ColNum, text: &str, look: Look) -> Result<(), XlsxError> {
+    fn text(
+        &mut self,
+        page: &mut Worksheet,
+        line: RowNum,
+        col: ColNum,
+        text: &str,
+        look: Look,
+    ) -> Result<(), XlsxError> {
         if text.is_empty() {
             return Ok(());
         }
         let whole = cut(text);
-        if whole.len() < text.len() {
+        if matches!(whole, Cow::Owned(_)) {
             let start: String = printable(text).chars().take(40).collect();
             self.remarks.push(format!("`{start}…` is longer than a cell of a workbook and is cut"));
         }
         let format = match look {
             Look::Header => &self.formats.header,
+            Look::NumberHeader => &self.formats.number_header,
             Look::Text => &self.formats.text,
             Look::Wrapped => &self.formats.wrapped,
             Look::Doubtful => &self.formats.doubtful_text,
@@ -286,6 +303,7 @@ impl<'a> Book<'a> {
 #[derive(Clone, Copy)]
 enum Look {
     Header,
+    NumberHeader,
     Text,
     Wrapped,
     Doubtful,
@@ -375,6 +393,9 @@ impl State {
 struct Formats {
     bold: Format,
     header: Format,
+    number_header: Format,
+    /// A text beside a number.
+    indented: Format,
     text: Format,
     wrapped: Format,
     doubtful_text: Format,
@@ -401,7 +422,9 @@ impl Formats {
             .set_border_bottom(FormatBorder::Thin);
         Self {
             bold: Format::new().set_bold(),
+            number_header: header.clone().set_align(FormatAlign::Right),
             header,
+            indented: Format::new().set_indent(1),
             wrapped: Format::new().set_text_wrap().set_quote_prefix().set_align(FormatAlign::Top),
             doubtful_text: State::Doubtful.paint(text.clone()),
             moment: Format::new().set_num_format("yyyy-mm-dd hh:mm:ss").set_align(FormatAlign::Left),
@@ -430,8 +453,9 @@ impl Formats {
         let exact = number(value);
         let look = usize::from(state == State::Doubtful);
         let digits = exact.trim_start_matches(['-', '0', '.']).chars().filter(char::is_ascii_digit).count();
+        let decimals = exact.split_once('.').map_or(0, |(_, decimals)| decimals.len());
         match exact.parse::<f64>() {
-            Ok(double) if digits <= DIGITS => {
+            Ok(double) if digits <= DIGITS && decimals <= DIGITS => {
                 let format = if exact.contains('.') { &self.fraction } else { &self.whole };
                 page.write_number_with_format(line, col, double, &format[look])?;
                 Ok(None)
@@ -443,10 +467,13 @@ impl Formats {
         }
     }
 
-    /// Writes a line of headers, and returns the next line.
+    /// Writes a line of headers, those of numbers with a `#` before them, and returns the next line.
     fn headers(&self, page: &mut Worksheet, line: RowNum, headers: &[&str]) -> Result<RowNum, XlsxError> {
         for (col, header) in (0..).zip(headers) {
-            page.write_string_with_format(line, col, *header, &self.header)?;
+            match header.strip_prefix('#') {
+                Some(header) => page.write_string_with_format(line, col, header, &self.number_header)?,
+                None => page.write_string_with_format(line, col, *header, &self.header)?,
+            };
         }
         Ok(line + 1)
     }
