@@ -262,7 +262,8 @@ impl<'a> Book<'a> {
         Ok(())
     }
 
-    /// An empty sheet. Without a place for a temporary file a large one is put together in memory too.
+    /// An empty sheet. Without a place for a temporary file a large one is put together in memory too: the same cells,
+    /// packed into other bytes.
     fn page(&mut self, name: &str, cells: usize) -> Result<Worksheet, XlsxError> {
         let large = cells > IN_MEMORY;
         let spooled = if large { self.workbook.new_worksheet_with_low_memory().ok() } else { None };
