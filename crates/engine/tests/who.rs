@@ -130,6 +130,9 @@ async fn an_empty_file_becomes_complete_in_one_export_and_one_accept() {
             let part = &who.parts[one.part];
             let org = who.org(one.part, one.org).unwrap();
             let best = one.best().map(|best| who.name(best.company));
+            if !truth.keys().any(|(vendor, _)| *vendor == part.name) {
+                continue; // A PSA: it counts nothing, so the books do not know it.
+            }
             let told = format!("{}: {} {}: {:?}", part.name, org.id, org.name, one.likely);
             match truth.iter().find(|((vendor, id), _)| *vendor == part.name && *id == org.id) {
                 Some((_, Some(company))) => {
@@ -150,7 +153,7 @@ async fn an_empty_file_becomes_complete_in_one_export_and_one_accept() {
         let who = msp.who(Some(&psa)).await;
         for ((vendor, id), company) in Msp::said(&who) {
             let true_one = truth.iter().find(|((name, org), _)| *name == vendor && *org == id);
-            if vendor != "autotask" {
+            if truth.keys().any(|(name, _)| *name == vendor) {
                 assert_eq!(true_one.and_then(|(_, company)| company.as_ref()), Some(&company), "{vendor} {id}");
             }
         }
@@ -192,7 +195,7 @@ async fn without_a_psa_no_row_holds_two_customers() {
     let who = msp.who(None).await;
     let mut owners: BTreeMap<String, Option<String>> = BTreeMap::new();
     for ((vendor, id), row) in Msp::said(&who) {
-        let company = truth.iter().find(|((name, org), _)| *name == vendor && *org == id).unwrap().1;
+        let Some((_, company)) = truth.iter().find(|((name, org), _)| *name == vendor && *org == id) else { continue };
         // A customer that no row of the true file knows is one of its own, by its name.
         let owner = owners.entry(row.clone()).or_insert_with(|| company.clone());
         assert_eq!(owner, company, "{row}: {vendor} {id}");
