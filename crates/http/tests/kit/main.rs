@@ -8,6 +8,7 @@ mod limits;
 mod logins;
 mod paging;
 mod retry;
+mod rotation;
 mod support;
 mod tokens;
 mod urls;
