@@ -40,7 +40,7 @@ bundle! {
     "pax8" => tallysheet_connector_pax8,
     "sherweb",
     "tdsynnex-stellr",
-    "tdsynnex-streamone-ion",
+    "tdsynnex-streamone-ion" => tallysheet_connector_tdsynnex_streamone_ion,
     "synnex-au",
     "csv",
     "connectwise-psa",

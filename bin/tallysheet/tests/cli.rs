@@ -18,6 +18,7 @@ const CONNECTORS: &[&str] = &[
     "microsoft-graph",
     "huntress",
     "pax8",
+    "tdsynnex-streamone-ion",
 ];
 
 /// A folder with a config against a simulated MSP.

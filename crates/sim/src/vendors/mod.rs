@@ -9,6 +9,7 @@ mod immybot;
 mod microsoft_graph;
 mod ninjaone;
 mod pax8;
+mod tdsynnex_streamone_ion;
 
 use crate::books::Books;
 use crate::msp::Msp;
@@ -46,6 +47,7 @@ const VENDORS: &[Invent] = &[
     microsoft_graph::vendor,
     huntress::vendor,
     pax8::vendor,
+    tdsynnex_streamone_ion::vendor,
 ];
 
 pub(crate) fn all(msp: &Msp, base: &str) -> Vec<Vendor> {

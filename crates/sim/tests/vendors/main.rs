@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod tdsynnex_streamone_ion;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
