@@ -39,7 +39,7 @@ bundle! {
     "dropsuite",
     "pax8" => tallysheet_connector_pax8,
     "sherweb",
-    "tdsynnex-stellr",
+    "tdsynnex-stellr" => tallysheet_connector_tdsynnex_stellr,
     "tdsynnex-streamone-ion" => tallysheet_connector_tdsynnex_streamone_ion,
     "synnex-au",
     "csv",

@@ -18,6 +18,7 @@ const CONNECTORS: &[&str] = &[
     "microsoft-graph",
     "huntress",
     "pax8",
+    "tdsynnex-stellr",
     "tdsynnex-streamone-ion",
 ];
 

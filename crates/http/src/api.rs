@@ -168,7 +168,10 @@ impl Api {
         part: impl FnMut(P, &Position<'_>) -> Part<T>,
     ) -> Result<BTreeMap<String, T>> {
         let (what, mut rows) = (format!("rows in answer to {}", self.describe(&first)), Listed::default());
-        let stated = self.each(first, part, |row| rows.add(id(&row).0.clone(), row)).await?;
+        let add = |row: T| {
+            rows.add(id(&row).0.clone(), row);
+        };
+        let stated = self.each(first, part, add).await?;
         rows.stated(stated);
         rows.finish(&what)
     }

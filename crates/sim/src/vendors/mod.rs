@@ -9,6 +9,7 @@ mod immybot;
 mod microsoft_graph;
 mod ninjaone;
 mod pax8;
+mod tdsynnex_stellr;
 mod tdsynnex_streamone_ion;
 
 use crate::books::Books;
@@ -47,6 +48,7 @@ const VENDORS: &[Invent] = &[
     microsoft_graph::vendor,
     huntress::vendor,
     pax8::vendor,
+    tdsynnex_stellr::vendor,
     tdsynnex_streamone_ion::vendor,
 ];
 

@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod tdsynnex_stellr;
 mod tdsynnex_streamone_ion;
 
 use base64::Engine;
