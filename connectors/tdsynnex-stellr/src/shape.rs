@@ -183,13 +183,13 @@ impl Shape {
             self.next(page, at.index, received)
         });
         while let Some(page) = pages.next().await? {
-            let (records, mut is_new) = (self.records(&page)?, false);
+            let (records, known) = (self.records(&page)?, rows.distinct());
             rows.stated(self.total(&page));
             for record in records {
                 let record = Record::new(record)?;
-                is_new |= rows.add(record.needed(ids, key)?, record);
+                rows.add(record.needed(ids, key)?, record);
             }
-            if !records.is_empty() && !is_new {
+            if !records.is_empty() && rows.distinct() == known {
                 return Err(Error::bad_response(format!("a page of {what} repeats another; see `page_param`")));
             }
         }

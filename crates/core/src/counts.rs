@@ -95,10 +95,17 @@ pub enum Outcome {
 impl Outcome {
     /// A number, or `missing-value` where the vendor sent none.
     pub fn number_or_missing(value: Option<Decimal>, what: &str) -> Self {
-        value.map_or_else(
-            || Self::Failed(Failure::new(Code::MissingValue, format!("the vendor sent no {what}"))),
-            Self::Number,
-        )
+        value.map_or_else(|| Self::missing(what), Self::Number)
+    }
+
+    /// A text, or `missing-value` where the vendor sent none or a blank one.
+    pub fn text_or_missing(value: Option<&str>, what: &str) -> Self {
+        let text = value.map(str::trim).filter(|text| !text.is_empty());
+        text.map_or_else(|| Self::missing(what), |text| Self::Text(text.to_owned()))
+    }
+
+    fn missing(what: &str) -> Self {
+        Self::Failed(Failure::new(Code::MissingValue, format!("the vendor sent no {what}")))
     }
 }
 
@@ -159,11 +166,32 @@ impl OrgCounts {
         Self { org, standing: Standing::Customer, counted: Counted::Whole(outcome), left_out: Vec::new() }
     }
 
+    /// The same org with a text as the vendor sent it; one that it left out is `missing-value`.
+    #[must_use]
+    pub fn text(mut self, metric: &'static MetricDef, text: Option<&str>) -> Self {
+        let missing = || Failure::new(Code::MissingValue, format!("the vendor sent no {}", metric.name));
+        let outcome = text.map_or_else(|| Outcome::Failed(missing()), |text| Outcome::Text(text.to_owned()));
+        if let Counted::Each(values) = &mut self.counted {
+            values.push((Metric::Fixed(metric), outcome));
+        }
+        self
+    }
+
+    /// The same org, left out by a rule: blank everywhere, its numbers told as left out.
+    #[must_use]
+    pub fn left_out(self, reason: &'static str) -> Self {
+        self.left_out_where(|_| true, reason)
+    }
+
     /// The same org, left out by a rule of every metric but `kept`: blank there, its numbers told as left out.
     #[must_use]
-    pub fn left_out_but(mut self, kept: &'static MetricDef, reason: &'static str) -> Self {
+    pub fn left_out_but(self, kept: &'static MetricDef, reason: &'static str) -> Self {
+        self.left_out_where(|metric| *metric != Metric::Fixed(kept), reason)
+    }
+
+    fn left_out_where(mut self, is_left_out: impl Fn(&Metric) -> bool, reason: &'static str) -> Self {
         let Counted::Each(values) = &mut self.counted else { return self };
-        for (metric, outcome) in values.iter_mut().filter(|(metric, _)| *metric != Metric::Fixed(kept)) {
+        for (metric, outcome) in values.iter_mut().filter(|(metric, _)| is_left_out(metric)) {
             if let Outcome::Number(quantity) = std::mem::replace(outcome, Outcome::LeftOut(reason)) {
                 self.left_out.push(LeftOut { metric: metric.clone(), reason, quantity });
             }
@@ -201,6 +229,15 @@ mod tests {
     static SOME: MetricDef = MetricDef::number("Some", "devices");
 
     #[test]
+    fn a_text_that_is_blank_is_missing() {
+        assert_eq!(Outcome::text_or_missing(Some(" Pro "), "edition"), Outcome::Text("Pro".to_owned()));
+        for value in [None, Some(""), Some("  ")] {
+            let outcome = Outcome::text_or_missing(value, "edition");
+            assert!(matches!(outcome, Outcome::Failed(Failure { code: Code::MissingValue, .. })), "{value:?}");
+        }
+    }
+
+    #[test]
     fn what_a_rule_leaves_out_is_blank_and_told_and_still_held() {
         let number = |metric, number: u32| (Metric::Fixed(metric), Outcome::Number(number.into()));
         let mut org = OrgCounts::new(VendorOrg::new("1", "Acme"), vec![number(&ALL, 7), number(&SOME, 3)]);
@@ -213,5 +250,23 @@ mod tests {
         assert_eq!(org.counted, Counted::Each(expected));
         assert_eq!(org.held(&ALL, "deleted"), 7.into());
         assert_eq!(org.held(&SOME, "deleted"), 3.into());
+
+        let org = org.left_out("expired");
+        let expected = [(&ALL, "on trial"), (&SOME, "expired")];
+        let told: Vec<_> = org.left_out.iter().map(|left| (left.metric.label(), left.reason)).collect();
+        assert_eq!(told[1..], expected.map(|(metric, reason)| (metric.name.to_owned(), reason)));
+        assert!(matches!(&org.counted, Counted::Each(values)
+            if values.iter().all(|(_, outcome)| *outcome == Outcome::LeftOut("expired"))));
+    }
+
+    #[test]
+    fn a_text_is_shown_or_missing() {
+        static EDITION: MetricDef = MetricDef::text("Edition");
+        let told = |text| match OrgCounts::new(VendorOrg::new("1", "Acme"), Vec::new()).text(&EDITION, text).counted {
+            Counted::Each(values) => values,
+            Counted::Whole(outcome) => panic!("{outcome:?}"),
+        };
+        assert_eq!(told(Some("Plus")), [(Metric::Fixed(&EDITION), Outcome::Text("Plus".to_owned()))]);
+        assert!(matches!(&told(None)[..], [(_, Outcome::Failed(failure))] if failure.code == Code::MissingValue));
     }
 }

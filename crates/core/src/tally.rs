@@ -10,7 +10,6 @@ use crate::model::{Figure, Metric, MetricDef, MetricKind, Product, VendorOrg};
 use crate::wire::Moment;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
-use std::collections::btree_map::Entry;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{Hash, Hasher};
@@ -104,15 +103,14 @@ impl<T> Listed<T> {
         self.stated = self.stated.max(total);
     }
 
-    /// Adds a row; one with an id that was added before is ignored. Says whether it is new.
-    pub fn add(&mut self, id: String, row: T) -> bool {
-        match self.rows.entry(id) {
-            Entry::Vacant(place) => {
-                place.insert(row);
-                true
-            }
-            Entry::Occupied(_) => false,
-        }
+    /// Adds a row. One with an id that was added before is ignored.
+    pub fn add(&mut self, id: String, row: T) {
+        self.rows.entry(id).or_insert(row);
+    }
+
+    /// How many different rows were added: a page that adds none repeats others.
+    pub fn distinct(&self) -> usize {
+        self.rows.len()
     }
 
     /// The rows by id, or an error where the vendor states another total.

@@ -1,19 +1,23 @@
 //! From a config to a plan: the one place where the engine reads the config's types.
 
+mod deliveries;
+
 use crate::collect::expect_account;
-use crate::deliver::{Delivery, FileDelivery};
+use crate::deliver::Delivery;
 use crate::plan::{Companies, Plan, Rules, Source};
+use deliveries::Deliveries;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tallysheet_config::companies::{self, KnownColumns};
-use tallysheet_config::{Config, Integration, MatchBy, To, Unmapped};
+use tallysheet_config::{Config, Integration, MatchBy, Unmapped};
 use tallysheet_core::merge::Options;
 use tallysheet_core::registry::nearest;
+use tallysheet_core::shape::Recorder;
 use tallysheet_core::{Capability, Company, Connector, Context, Error, Identity, Link, Registry, Result, World};
 use tallysheet_host::files;
 use tallysheet_matching::{Rule, keyed};
-use tallysheet_report::Format;
+use tallysheet_store::Store;
 
 /// Which part of the config a run is about.
 #[derive(Debug, Clone, Default)]
@@ -28,11 +32,13 @@ pub struct Selection {
 pub struct Assembled {
     /// The integrations that take part, in the order of columns.
     pub integrations: Vec<Connected>,
+    /// The deliveries that are enabled.
+    pub deliveries: Vec<Delivery>,
     /// Where the run keeps its state.
     pub world: Arc<dyn World>,
+    store: Arc<dyn Store>,
     config: Config,
     companies: Option<Vec<Company>>,
-    deliveries: Vec<Delivery>,
     skipped: Vec<(String, String)>,
 }
 
@@ -56,28 +62,33 @@ pub fn assemble(
     config: Config,
     registry: &Registry,
     world: Arc<dyn World>,
+    store: Arc<dyn Store>,
     selection: &Selection,
 ) -> Result<Assembled> {
     if config.run.companies.is_none() && !config.run.carry.is_empty() {
         let message = "`carry` shows columns of the companies file, but [run] names no `companies`";
         return Err(Error::config(format!("{}: {message}", config.path.display())));
     }
-    let companies = config.run.companies.as_deref().map(|path| read_companies(path, &config, registry)).transpose()?;
+    let companies = companies(&config, registry)?;
     let mut integrations = Vec::new();
     for integration in selected(&config, selection)? {
-        let settings = integration.connect_settings(&config.environment)?;
-        let cx = context(integration, companies.as_deref().unwrap_or_default(), world.clone());
-        let connector = integration.entry.connect(settings, &cx)?;
+        let connector = connect(integration, &config, companies.as_deref(), &world, None)?;
         integrations.push(Connected { config: integration.clone(), connector });
     }
     let enabled = || config.deliveries.iter().filter(|delivery| delivery.enabled);
-    let deliveries: Vec<Delivery> = enabled().map(delivery).collect::<Result<_>>()?;
     let (deliveries, skipped) = if selection.deliver {
-        (deliveries, Vec::new())
+        let mut making = Deliveries {
+            config: &config,
+            integrations: &integrations,
+            companies: companies.as_deref().unwrap_or_default(),
+            world: &world,
+            others: BTreeMap::new(),
+        };
+        (enabled().map(|configured| making.delivery(configured)).collect::<Result<_>>()?, Vec::new())
     } else {
         (Vec::new(), enabled().map(|left| (left.name.clone(), left.kind().to_owned())).collect())
     };
-    Ok(Assembled { integrations, world, config, companies, deliveries, skipped })
+    Ok(Assembled { integrations, world, store, config, companies, deliveries, skipped })
 }
 
 impl Assembled {
@@ -113,6 +124,7 @@ impl Assembled {
             timezone: run.timezone.clone(),
             notices: Vec::new(),
             world: self.world,
+            store: self.store,
         })
     }
 }
@@ -135,6 +147,39 @@ fn selected<'a>(config: &'a Config, selection: &Selection) -> Result<Vec<&'a Int
     Ok(chosen().filter(|integration| integration.enabled).collect())
 }
 
+/// Resolves the secrets of an integration and makes its connector.
+fn connect(
+    integration: &Integration,
+    config: &Config,
+    companies: Option<&[Company]>,
+    world: &Arc<dyn World>,
+    recorder: Option<Arc<Recorder>>,
+) -> Result<Connector> {
+    let settings = integration.connect_settings(&config.environment)?;
+    let cx = Context { recorder, ..context(integration, companies.unwrap_or_default(), world.clone()) };
+    integration.entry.connect(settings, &cx)
+}
+
+/// One integration, made to hand the shapes of its vendor's answers to a recorder.
+pub(crate) fn connect_recorded(
+    config: &Config,
+    registry: &Registry,
+    world: &Arc<dyn World>,
+    name: &str,
+    recorder: &Arc<Recorder>,
+) -> Result<Connected> {
+    let selection = Selection { only: Some(vec![name.to_owned()]), deliver: false };
+    let chosen = selected(config, &selection)?;
+    let integration = *chosen.first().ok_or_else(|| Error::config("no integration is named"))?;
+    let companies = companies(config, registry)?;
+    let connector = connect(integration, config, companies.as_deref(), world, Some(recorder.clone()))?;
+    Ok(Connected { config: integration.clone(), connector })
+}
+
+fn companies(config: &Config, registry: &Registry) -> Result<Option<Vec<Company>>> {
+    config.run.companies.as_deref().map(|path| read_companies(path, config, registry)).transpose()
+}
+
 fn context(integration: &Integration, companies: &[Company], world: Arc<dyn World>) -> Context {
     let ids = companies.iter().filter_map(|company| match company.links.get(&integration.name) {
         Some(Link::Ids(ids)) => Some(ids.iter().cloned()),
@@ -148,12 +193,13 @@ fn context(integration: &Integration, companies: &[Company], world: Arc<dyn Worl
         metrics: integration.metrics.clone(),
         exclude: integration.exclude.clone(),
         known_ids: ids.flatten().collect(),
+        recorder: None,
         world,
     }
 }
 
 /// The source of an integration that counts and has something to count.
-fn source(integration: &Connected) -> Option<Source> {
+pub(crate) fn source(integration: &Connected) -> Option<Source> {
     let Connected { config, connector } = integration;
     let counts = connector.counts.clone().filter(|_| !config.metrics.is_empty())?;
     Some(Source {
@@ -197,22 +243,4 @@ fn psa_columns(config: &Config) -> BTreeMap<String, Vec<String>> {
         }
     }
     columns
-}
-
-fn delivery(configured: &tallysheet_config::Delivery) -> Result<Delivery> {
-    let To::File(file) = &configured.to else {
-        let (name, kind) = (&configured.name, configured.kind());
-        return Err(Error::config(format!("[deliver.{name}]: this version has no deliveries of kind `{kind}`")));
-    };
-    let format = match configured.format {
-        Some(format) => format.as_str().parse(),
-        None => Format::of_path(&file.path),
-    };
-    let format = format.map_err(|error: Error| error.context(format!("[deliver.{}]", configured.name)))?;
-    Ok(Delivery {
-        name: configured.name.clone(),
-        kind: configured.kind().to_owned(),
-        format,
-        to: Box::new(FileDelivery { path: file.path.clone() }),
-    })
 }

@@ -1,6 +1,6 @@
 //! The real world: clock, sleep, randomness, and the state folder.
 
-use crate::files;
+use crate::{files, text};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::ErrorKind;
@@ -19,6 +19,13 @@ impl System {
     /// The world with its state folder.
     pub fn new(state_dir: impl Into<PathBuf>) -> Self {
         Self { state: state_dir.into(), started: Instant::now() }
+    }
+
+    /// Where a file of the state folder belongs that another library writes. The folder is made, for the user alone.
+    pub fn private_file(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path(name)?;
+        make_folder_of(&path).map_err(|error| failed(&path, "written", &error))?;
+        Ok(path)
     }
 
     fn path(&self, name: &str) -> Result<PathBuf> {
@@ -56,6 +63,12 @@ impl World for System {
         fastrand::f64()
     }
 
+    fn read_text(&self, path: &Path) -> Result<String> {
+        let bytes = files::read(path).map_err(|error| error.with_kind(tallysheet_core::ErrorKind::NotFound))?;
+        let no_text = |error: Error| error.context(path.display()).with_kind(tallysheet_core::ErrorKind::BadResponse);
+        text::decode(&bytes).map_err(no_text)
+    }
+
     fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let path = self.path(name)?;
         match fs::read(&path) {
@@ -70,6 +83,10 @@ impl World for System {
         make_folder_of(&path)
             .and_then(|()| files::replace(&path, bytes))
             .map_err(|error| failed(&path, "written", &error))
+    }
+
+    fn state_place(&self, name: &str) -> String {
+        self.path(name).unwrap_or_else(|_| self.state.clone()).display().to_string()
     }
 
     fn try_lock_state(&self, name: &str) -> Result<Option<Box<dyn Send + Sync>>> {

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use std::borrow::Cow;
 use std::sync::Arc;
 use tallysheet_core::{Error, Result, Secret, async_trait};
 
@@ -111,14 +112,15 @@ impl Auth for Bearer {
 }
 
 /// One or several headers that hold keys.
+#[derive(Clone)]
 pub struct ApiKey {
-    headers: Vec<(&'static str, Secret)>,
+    headers: Vec<(Cow<'static, str>, Secret)>,
 }
 
 impl ApiKey {
     /// A key in a header.
-    pub fn new(header: &'static str, key: &Secret) -> Self {
-        Self { headers: vec![(header, key.clone())] }
+    pub fn new(header: impl Into<Cow<'static, str>>, key: &Secret) -> Self {
+        Self { headers: vec![(header.into(), key.clone())] }
     }
 
     /// Puts a word before the key last added: `ApiToken `.
@@ -132,9 +134,14 @@ impl ApiKey {
 
     /// One more key in another header.
     #[must_use]
-    pub fn and(mut self, header: &'static str, key: &Secret) -> Self {
-        self.headers.push((header, key.clone()));
+    pub fn and(mut self, header: impl Into<Cow<'static, str>>, key: &Secret) -> Self {
+        self.headers.push((header.into(), key.clone()));
         self
+    }
+
+    /// The key of a gateway that stands before the vendor: shown besides the vendor's own credential.
+    pub fn beside<A: Auth>(self, auth: A) -> Beside<A> {
+        Beside { key: self, auth }
     }
 }
 
@@ -148,6 +155,23 @@ impl Auth for ApiKey {
     }
     async fn refresh(&self, _: Stamp) -> Result<bool> {
         Ok(false)
+    }
+}
+
+/// A credential and a key besides; see [`ApiKey::beside`].
+pub struct Beside<A> {
+    key: ApiKey,
+    auth: A,
+}
+
+#[async_trait]
+impl<A: Auth> Auth for Beside<A> {
+    async fn apply(&self, request: &mut Outgoing<'_>) -> Result<Stamp> {
+        self.key.apply(request).await?;
+        self.auth.apply(request).await
+    }
+    async fn refresh(&self, rejected: Stamp) -> Result<bool> {
+        self.auth.refresh(rejected).await
     }
 }
 

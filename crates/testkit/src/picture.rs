@@ -4,17 +4,22 @@ use crate::case::{Case, Expected, Org};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
-use tallysheet_core::{Code, Counted, Counts, Decimal, Identity, OrgCounts, Outcome, Standing, VendorOrg};
+use tallysheet_core::{
+    Code, Counted, Counts, Decimal, DirectoryCompany, Identity, OrgCounts, Outcome, Standing, VendorOrg,
+};
 
 /// The label that stands for all metrics of an org.
 const ALL: &str = "*";
 
-/// What `check`, `orgs` or `counts` returned.
+/// What `check`, `orgs`, `counts` or `companies` returned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Picture {
     account: Option<(String, Option<String>)>,
     orgs: BTreeMap<String, OrgPicture>,
     totals: BTreeMap<String, Decimal>,
+    companies: BTreeMap<String, Vec<DirectoryCompany>>,
+    /// What a ticket desk said, in words.
+    desk: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,9 +51,9 @@ impl Picture {
     /// What `counts` must say.
     pub(crate) fn expected_counts(case: &Case) -> Self {
         Self {
-            account: None,
             orgs: case.expect.iter().map(|org| (org.id.to_owned(), OrgPicture::expected(org))).collect(),
             totals: case.vendor_totals.iter().map(|(label, total)| ((*label).to_owned(), decimal(total))).collect(),
+            ..Self::default()
         }
     }
 
@@ -63,11 +68,18 @@ impl Picture {
         self
     }
 
+    /// What a ticket desk says.
+    pub(crate) fn of_desk(told: impl Into<String>) -> Self {
+        Self { desk: told.into(), ..Self::default() }
+    }
+
     /// What is different from `wanted`, one line each.
     pub(crate) fn differences(&self, wanted: &Self) -> Vec<String> {
         let mut found = Vec::new();
         compare(&mut found, "the account", &self.account, &wanted.account);
         compare_maps(&mut found, "the vendor's total of", &self.totals, &wanted.totals);
+        compare_maps(&mut found, "the company", &self.companies, &wanted.companies);
+        compare(&mut found, "what the desk says", &self.desk, &wanted.desk);
         for id in ids(self, wanted) {
             match (self.orgs.get(id), wanted.orgs.get(id)) {
                 (Some(org), Some(wanted)) => found.extend(org.differences(id, wanted)),
@@ -171,13 +183,25 @@ impl From<Vec<VendorOrg>> for Picture {
     }
 }
 
+impl From<Vec<DirectoryCompany>> for Picture {
+    /// One that is listed twice stands twice.
+    fn from(listed: Vec<DirectoryCompany>) -> Self {
+        let mut companies: BTreeMap<String, Vec<DirectoryCompany>> = BTreeMap::new();
+        for mut company in listed {
+            company.domains.sort();
+            companies.entry(company.id.clone()).or_default().push(company);
+        }
+        Self { companies, ..Self::default() }
+    }
+}
+
 impl From<&Counts> for Picture {
     fn from(counts: &Counts) -> Self {
         let totals = counts.vendor_totals.iter().map(|(metric, total)| (metric.label(), total.normalize()));
         Self {
-            account: None,
             orgs: counts.orgs.iter().map(|org| (org.org.id.clone(), OrgPicture::from(org))).collect(),
             totals: totals.collect(),
+            ..Self::default()
         }
     }
 }
@@ -216,9 +240,14 @@ impl Value {
         }
     }
 
+    /// What two values under one label are together, as the sheet joins them.
     fn and(self, other: &Self) -> Self {
         match (self, other) {
             (Self::Number(one), Self::Number(two)) => Self::Number(one + two),
+            (Self::Text(one), Self::Text(two)) => {
+                let texts: BTreeSet<&str> = one.split("; ").chain(two.split("; ")).collect();
+                Self::Text(texts.into_iter().collect::<Vec<_>>().join("; "))
+            }
             (Self::Failed(code), _) => Self::Failed(code),
             (_, other) => other.clone(),
         }
@@ -264,4 +293,17 @@ fn compare_maps<T: PartialEq + fmt::Debug>(
 
 fn shown<T: fmt::Debug>(value: Option<&T>) -> String {
     value.map_or_else(|| "absent".to_owned(), |value| format!("{value:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_under_one_label_are_joined_as_in_the_sheet() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        assert_eq!(text("Control").and(&text("Core")).and(&text("Control")), text("Control; Core"));
+        assert_eq!(Value::Number(2.into()).and(&Value::Number(3.into())), Value::Number(5.into()));
+        assert_eq!(Value::Failed(Code::MissingValue).and(&text("Core")), Value::Failed(Code::MissingValue));
+    }
 }

@@ -100,6 +100,9 @@ impl World for Hindered {
     fn random(&self) -> f64 {
         self.world.random()
     }
+    fn read_text(&self, path: &Path) -> Result<String> {
+        self.world.read_text(path)
+    }
     fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>> {
         self.world.read_state(name)
     }
@@ -108,6 +111,9 @@ impl World for Hindered {
             return Err(Error::internal("the disk is full"));
         }
         self.world.write_state(name, bytes)
+    }
+    fn state_place(&self, name: &str) -> String {
+        self.world.state_place(name)
     }
     fn try_lock_state(&self, name: &str) -> Result<Option<Box<dyn Send + Sync>>> {
         if one_less(&self.locked) { Ok(None) } else { self.world.try_lock_state(name) }

@@ -4,6 +4,13 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod cork;
+mod dropsuite;
+mod duo;
+mod itglue;
+mod proofpoint_essentials;
+mod sentinelone;
+mod sherweb;
 mod tdsynnex_stellr;
 mod tdsynnex_streamone_ion;
 

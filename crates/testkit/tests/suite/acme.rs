@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tallysheet_core::wire::{Id, Number};
 use tallysheet_core::{
-    Capability, Code, Connector, ConnectorSpec, Context, CountSource, Counts, Decimal, Error, ErrorKind, Failure,
-    Identity, Meta, Metric, MetricDef, OrgCounts, Outcome, Probe, Result, Secret, VendorOrg, async_trait,
-    register_connector,
+    Capability, Code, CompanyDirectory, Connector, ConnectorSpec, Context, CountSource, Counts, Decimal,
+    DirectoryCompany, Error, ErrorKind, Failure, Identity, Meta, Metric, MetricDef, OrgCounts, Outcome, Probe, Result,
+    Secret, VendorOrg, async_trait, register_connector,
 };
 use tallysheet_http::{Api, ApiBuilder, Auth, Call, Grant, Next, OAuth2, Outgoing, Retry, Stamp, Tokens};
 
@@ -23,6 +23,8 @@ pub(crate) enum Flaw {
     AsksTwice,
     ForgetsAParameter,
     NamesOrgsOtherwise,
+    ForgetsWhoLeft,
+    ListsCompaniesUpToAnError,
     TakesAnswersAsTheyCome,
     NeverTriesAgain,
     NeverRenewsItsToken,
@@ -63,7 +65,7 @@ impl ConnectorSpec for Acme {
         slug: "acme",
         title: "Acme",
         default_url: None,
-        capabilities: &[Capability::Counts],
+        capabilities: &[Capability::Counts, Capability::Companies],
         metrics: &[&SEATS, &EDITION],
         permissions: "read",
     };
@@ -74,7 +76,7 @@ impl ConnectorSpec for Acme {
         let builder = Api::builder(cx, None);
         let api = authenticated(builder, &config, cx)?;
         let me = Arc::new(Self { api, config, cx: cx.clone() });
-        Ok(Connector::new(me.clone()).counts(me))
+        Ok(Connector::new(me.clone()).counts(me.clone()).companies(me))
     }
 }
 register_connector!(Acme);
@@ -149,6 +151,24 @@ impl CountSource for Acme {
         let counts = orgs.into_iter().zip(answers);
         let orgs = counts.filter_map(|(org, answer)| self.counted(org, answer)).collect();
         Ok(Counts { orgs, ..Counts::default() })
+    }
+}
+
+#[async_trait]
+impl CompanyDirectory for Acme {
+    async fn companies(&self) -> Result<Vec<DirectoryCompany>> {
+        let (flaw, mut companies) = (self.config.flaw, Vec::new());
+        let first = Call::get("/customers").query("limit", 2);
+        let mut pages = self.api.pages(first, |page: &Page, _| Next::link(page.next.as_deref()));
+        loop {
+            match pages.next().await {
+                Ok(Some(page)) => companies.extend(page.customers.into_iter().map(Account::company)),
+                Err(error) if flaw != Flaw::ListsCompaniesUpToAnError => return Err(error),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        companies.retain(|company| company.active || flaw != Flaw::ForgetsWhoLeft);
+        Ok(companies)
     }
 }
 
@@ -237,6 +257,16 @@ fn calls<'a>(api: &'a Api, orgs: &'a [VendorOrg]) -> impl Iterator<Item = impl F
 struct Account {
     id: Id,
     name: String,
+    domain: Option<String>,
+    #[serde(default)]
+    left: bool,
+}
+
+impl Account {
+    fn company(self) -> DirectoryCompany {
+        let domains = self.domain.into_iter().collect();
+        DirectoryCompany { id: self.id.0, name: self.name, domains, active: !self.left }
+    }
 }
 
 #[derive(Deserialize)]

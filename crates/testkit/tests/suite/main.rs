@@ -4,7 +4,7 @@ mod acme;
 
 use acme::Flaw;
 use serde_json::{Value, json};
-use tallysheet_testkit::{Case, Exchange, Expected, Org, examine};
+use tallysheet_testkit::{Case, Company, Exchange, Expected, Org, examine};
 
 fn case(flaw: &str) -> Case {
     Case {
@@ -34,6 +34,11 @@ fn case(flaw: &str) -> Case {
             Org::new("2", "Quarry Lane Legal").number("Seats", "0").value("Edition", Expected::NotApplicable),
             Org::new("3", "Tidewater Surveyors").number("Seats", "12.5").value("Edition", Expected::Text("Pro")),
         ],
+        companies: vec![
+            Company::new("1", "Foxglove Bakery"),
+            Company::new("2", "Quarry Lane Legal").domain("quarrylane.example").inactive(),
+            Company::new("3", "Tidewater Surveyors"),
+        ],
         skips: vec![("documented", "a connector made up for a test has no folder")],
         ..Case::default()
     }
@@ -41,7 +46,11 @@ fn case(flaw: &str) -> Case {
 
 fn page(index: usize, cursor: Option<&str>, customers: &[(&str, &str)]) -> Exchange {
     let next = ["b", "c"].get(index).map(|cursor| format!("{{{{url}}}}/customers?limit=2&after={cursor}"));
-    let customers: Vec<Value> = customers.iter().map(|(id, name)| json!({ "id": id, "name": name })).collect();
+    let customer = |(id, name): &(&str, &str)| match *id {
+        "2" => json!({ "id": id, "name": name, "domain": "quarrylane.example", "left": true }),
+        _ => json!({ "id": id, "name": name }),
+    };
+    let customers: Vec<Value> = customers.iter().map(customer).collect();
     let call = Exchange::get("/customers").query("limit", "2").page("customers", index, "/customers");
     let call = cursor.map_or(call.clone(), |cursor| call.query("after", cursor));
     call.reply(json!({ "customers": customers, "next": next, "total": 3 }))
@@ -70,6 +79,8 @@ async fn each_flaw_is_found_by_the_step_that_is_there_for_it() {
         (Flaw::ForgetsAParameter, "happy"),
         (Flaw::TakesAnswersAsTheyCome, "happy"),
         (Flaw::NamesOrgsOtherwise, "orgs"),
+        (Flaw::ForgetsWhoLeft, "companies"),
+        (Flaw::ListsCompaniesUpToAnError, "companies"),
         (Flaw::NeverTriesAgain, "retry"),
         (Flaw::NeverRenewsItsToken, "refresh"),
         (Flaw::TakesATokenForEachRun, "single_flight"),
@@ -114,6 +125,10 @@ async fn a_case_that_proves_too_little_is_refused() {
         all_zero.expect[index] = Org::new(org, name).number("Seats", "0").value("Edition", Expected::Text("Basic"));
     }
     assert_eq!(steps_that_fail(all_zero).await, ["declared"]);
+
+    let mut no_company = case("none");
+    no_company.companies.clear();
+    assert_eq!(steps_that_fail(no_company).await, ["companies"]);
 
     let mut never_asked = case("none");
     never_asked.exchanges.push(Exchange::get("/invoices").reply(json!([])));
