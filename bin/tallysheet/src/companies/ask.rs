@@ -6,22 +6,22 @@ use tallysheet_core::{Error, Result};
 use tallysheet_engine::{Opinion, Suggestion, Taken, Who};
 
 /// All of the certain ones, or each by itself. Nothing where the answer is no.
-pub(crate) fn ask(who: &Who, certain: Vec<Taken>) -> Result<Option<Vec<Taken>>> {
+pub(crate) fn ask(who: &Who, certain: &[Taken]) -> Result<Option<Vec<Taken>>> {
     let stdin = std::io::stdin();
     ask_from(who, certain, &mut stdin.lock(), &mut std::io::stderr())
 }
 
 fn ask_from(
     who: &Who,
-    certain: Vec<Taken>,
+    certain: &[Taken],
     answers: &mut impl BufRead,
     to: &mut impl Write,
 ) -> Result<Option<Vec<Taken>>> {
     if !certain.is_empty() {
-        say(to, &show::taken(who, &certain))?;
+        say(to, &show::taken(who, certain))?;
         say(to, &format!("Write these {}? [y]es, [n]o, [o]ne by one: ", certain.len()))?;
         match answer(answers)?.as_str() {
-            "y" | "yes" => return Ok(Some(certain)),
+            "y" | "yes" => return Ok(Some(certain.to_vec())),
             "o" | "one" => {}
             _ => return Ok(None),
         }
@@ -55,9 +55,11 @@ fn decide(
             "s" | "skip" | "" => return Ok(Some(None)),
             "i" | "ignore" => return Ok(Some(Some(Opinion::Ignore))),
             "n" | "new" => {
-                let name = who.org(one.part, one.org).map(|org| org.name.split_whitespace().collect::<Vec<_>>().join(" "));
+                let name =
+                    who.org(one.part, one.org).map(|org| org.name.split_whitespace().collect::<Vec<_>>().join(" "));
                 let name = name.unwrap_or_default();
-                let taken = |name: &str| who.companies.iter().any(|one| one.company.name.to_lowercase() == name.to_lowercase());
+                let taken =
+                    |name: &str| who.companies.iter().any(|one| one.company.name.to_lowercase() == name.to_lowercase());
                 if name.is_empty() || taken(&name) {
                     say(to, "A row of that name is there; use `suggest --output` to give it another.\n")?;
                     continue;
@@ -82,6 +84,7 @@ fn say(to: &mut impl Write, text: &str) -> Result<()> {
 /// A line, in lower case; the end of input is a `q`.
 fn answer(answers: &mut impl BufRead) -> Result<String> {
     let mut line = String::new();
-    let read = answers.read_line(&mut line).map_err(|error| Error::internal(format!("no answer can be read: {error}")))?;
+    let read =
+        answers.read_line(&mut line).map_err(|error| Error::internal(format!("no answer can be read: {error}")))?;
     Ok(if read == 0 { "q".to_owned() } else { line.trim().to_lowercase() })
 }
