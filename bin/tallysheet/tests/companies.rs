@@ -119,7 +119,12 @@ async fn suggestions_are_written_only_where_someone_said_so() {
     for (line, before) in after.lines().skip(1).zip(file.lines().skip(1)) {
         assert!(line.starts_with(before.trim_end_matches(';')), "{line} was {before}");
     }
-    let none = msp.json(&["companies", "accept", "--yes"]).await;
+    // What was written speaks for more at other vendors, until nothing is left that is certain.
+    let mut none = msp.json(&["companies", "accept", "--yes"]).await;
+    assert!(none["accepted"].as_array().unwrap().len() < 10, "{none}");
+    for _ in 0..3 {
+        none = msp.json(&["companies", "accept", "--yes"]).await;
+    }
     assert_eq!((&none["written"], none["accepted"].as_array().unwrap().len()), (&Value::Null, 0));
     let sheet = stdout(&msp.run(&["run", "--output", "-"]).await);
     assert!(!sheet.contains("could be"), "{sheet}");
