@@ -130,9 +130,8 @@ fn accept(global: &Global, setup: &Setup, who: &Who, taken: &[Taken], said: bool
 fn export(global: &Global, setup: &Setup, who: &Who, from: Option<ExportFrom>, output: Option<&Path>) -> Result<()> {
     let from = match from {
         Some(ExportFrom::Directory) => Export::Directory,
-        Some(ExportFrom::Vendors) => Export::Vendors,
         None if setup.config.run.directory.is_some() => Export::Directory,
-        None => Export::Vendors,
+        Some(ExportFrom::Vendors) | None => Export::Vendors,
     };
     let configured = setup.config.run.companies.clone();
     let is_configured = output.is_none() && configured.is_some();

@@ -89,7 +89,7 @@ async fn suggestions_are_written_only_where_someone_said_so() {
     names.sort();
     names.dedup();
     let file =
-        format!("#tier;company;huntress\r\n{}", names.iter().map(|name| format!("gold;{name}")).collect::<String>());
+        format!("#tier;company;huntress\r\n{}", names.iter().flat_map(|name| ["gold;", name]).collect::<String>());
     msp.write("companies.csv", &file);
 
     let shown = stdout(&msp.run(&["companies", "suggest"]).await);
