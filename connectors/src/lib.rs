@@ -33,7 +33,7 @@ bundle! {
     "sentinelone",
     "duo",
     "itglue" => tallysheet_connector_itglue,
-    "auvik",
+    "auvik" => tallysheet_connector_auvik,
     "proofpoint-essentials",
     "cork",
     "dropsuite",
