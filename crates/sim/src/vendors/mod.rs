@@ -1,5 +1,6 @@
 //! The vendors, one file each. A new one is a new file and a line in [`VENDORS`].
 
+mod auvik;
 mod connectwise_asio;
 mod connectwise_automate;
 mod datto_rmm;
@@ -47,6 +48,7 @@ const VENDORS: &[Invent] = &[
     microsoft_graph::vendor,
     huntress::vendor,
     itglue::vendor,
+    auvik::vendor,
     pax8::vendor,
 ];
 
