@@ -207,7 +207,7 @@ impl Auvik {
                 let verdict = verdict.map(|verdict| verdict.left_out_if(is_closed, DISABLED));
                 verdict.into_iter().for_each(|verdict| fold.add(org_id, &format!("{what} {id}"), &verdict));
             }
-            untold.extend(device.is_untold().then_some(org_id));
+            untold.extend((!is_closed && device.is_untold()).then_some(org_id));
         }
         let mut orgs = fold.finish();
         orgs.iter_mut().filter(|org| untold.contains(org.org.id.as_str())).for_each(|org| bill(org, None));

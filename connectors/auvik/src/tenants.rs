@@ -44,7 +44,10 @@ impl Tenants {
 
     /// Those that are below no other: asking them asks for all.
     pub(crate) fn roots(&self) -> impl Iterator<Item = &Tenant> {
-        self.all.values().filter(|tenant| tenant.parent().is_none_or(|parent| !self.all.contains_key(parent.as_str())))
+        let is_below = |tenant: &Tenant| {
+            tenant.parent().is_some_and(|parent| *parent != tenant.id && self.all.contains_key(parent.as_str()))
+        };
+        self.all.values().filter(move |tenant| !is_below(tenant))
     }
 
     /// The company of a client: itself, or the multi-client above it that is not the MSP.
