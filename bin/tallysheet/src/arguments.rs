@@ -64,6 +64,8 @@ pub(crate) enum Command {
     },
     /// Collect, merge, render, deliver, log
     Run(RunArguments),
+    /// Deliver a kept run again, without collecting; or send a marked test
+    Deliver(DeliverArguments),
     /// The JSON Schema of the config, for editors
     Schema,
 }
@@ -85,6 +87,19 @@ pub(crate) struct RunArguments {
     /// Write the run's log here, one JSON object a line
     #[arg(long, value_name = "PATH")]
     pub(crate) log: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct DeliverArguments {
+    /// The run's id, or `last`
+    #[arg(value_name = "RUN", required_unless_present = "test")]
+    pub(crate) run: Option<String>,
+    /// Only these deliveries of the config
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Send a marked test by this delivery instead
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["run", "names"])]
+    pub(crate) test: Option<String>,
 }
 
 #[derive(Args)]

@@ -1,4 +1,4 @@
-//! `tallysheet check`: one cheap call to each integration.
+//! `tallysheet check`: one cheap call to each integration, and the names that deliveries use.
 
 use crate::arguments::Global;
 use crate::output;
@@ -21,20 +21,44 @@ pub(crate) async fn check(global: &Global, names: &[String]) -> Result<u8> {
     if answers.is_empty() {
         return Err(Error::config("no integration is enabled"));
     }
+    let resolved = join_all(
+        assembled
+            .deliveries
+            .iter()
+            .filter(|_| names.is_empty())
+            .map(|delivery| async { (delivery.name.as_str(), delivery.kind.as_str(), delivery.to.check().await) }),
+    )
+    .await;
 
-    let failed = answers.iter().filter(|(_, _, answer)| answer.is_err()).count();
     if global.json {
         let integrations: Vec<Value> = answers.iter().map(|(name, kind, answer)| as_json(name, kind, answer)).collect();
-        output::print_json(&json!({ "integrations": integrations }))?;
+        let deliveries: Vec<Value> =
+            resolved.iter().map(|(name, kind, answer)| resolved_json(name, kind, answer)).collect();
+        output::print_json(&json!({ "integrations": integrations, "deliveries": deliveries }))?;
     } else {
-        let lines: Vec<String> = answers.iter().map(|(name, _, answer)| as_line(name, answer)).collect();
-        output::print(&format!("{}\n", lines.join("\n")))?;
+        let lines = answers.iter().map(|(name, _, answer)| as_line(name, answer));
+        let deliveries = resolved.iter().map(|(name, kind, answer)| match answer {
+            Ok(()) => format!("ok      [deliver.{name}] ({kind})"),
+            Err(error) => format!("failed  [deliver.{name}] ({kind}): {error} [{}]", error.code()),
+        });
+        output::print(&format!("{}\n", lines.chain(deliveries).collect::<Vec<_>>().join("\n")))?;
     }
-    Ok(match failed {
+    let failed = answers.iter().filter(|(_, _, answer)| answer.is_err()).count();
+    let unresolved = resolved.iter().filter(|(_, _, answer)| answer.is_err()).count();
+    Ok(match failed + unresolved {
         0 => 0,
-        failed if failed == answers.len() => 1,
+        _ if failed == answers.len() => 1,
         _ => 3,
     })
+}
+
+fn resolved_json(name: &str, kind: &str, answer: &Result<()>) -> Value {
+    match answer {
+        Ok(()) => json!({ "name": name, "kind": kind, "ok": true }),
+        Err(error) => {
+            json!({ "name": name, "kind": kind, "ok": false, "code": error.code(), "error": error.to_string() })
+        }
+    }
 }
 
 fn as_line(name: &str, answer: &Result<Identity, Error>) -> String {

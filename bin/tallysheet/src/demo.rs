@@ -17,7 +17,7 @@ pub(crate) async fn demo(global: &Global, arguments: &DemoArguments) -> Result<u
     let simulation = Simulation::start(options).await?;
     let folder = tempfile::tempdir().map_err(|error| Error::internal(format!("no temporary folder: {error}")))?;
     let config = folder.path().join("tallysheet.toml");
-    write(&config, &simulation.config_toml())?;
+    write(&config, &(simulation.config_toml() + &simulation.delivery_toml()))?;
     write(&folder.path().join("companies.csv"), &simulation.companies_csv()?)?;
 
     if arguments.output == Path::new("-") {
@@ -51,6 +51,7 @@ fn story(simulation: &Simulation, run: &Run, arguments: &DemoArguments) -> Strin
     let _ = writeln!(text, "\n{} calls were made: {}.", simulation.total_calls(), calls.join(", "));
     for delivery in &run.deliveries {
         match (&delivery.reference, &delivery.error) {
+            (Some(number), _) if delivery.kind == "ticket" => writeln!(text, "The ticket is number {number}."),
             (Some(path), _) => writeln!(text, "The sheet is in {path}."),
             (None, error) => {
                 writeln!(text, "The sheet could not be written: {}", error.as_deref().unwrap_or("skipped"))

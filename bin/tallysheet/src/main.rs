@@ -3,6 +3,7 @@
 
 mod arguments;
 mod check;
+mod deliver;
 mod demo;
 mod describe;
 mod output;
@@ -43,6 +44,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Error> {
         Command::Integrations { name } => describe::integrations(global, name.as_deref()),
         Command::Check { integrations } => check::check(global, &integrations).await,
         Command::Run(arguments) => run::run(global, &arguments).await,
+        Command::Deliver(arguments) => deliver::deliver(global, &arguments).await,
         Command::Schema => describe::schema(),
     }
 }

@@ -7,7 +7,7 @@ use crate::setup::Setup;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use tallysheet_core::run::{DeliveryStatus, Run, RunStatus};
+use tallysheet_core::run::{DeliveryOutcome, DeliveryStatus, Run, RunStatus};
 use tallysheet_core::{Error, Result};
 use tallysheet_engine::{Delivery, FileDelivery, StreamDelivery};
 use tallysheet_report::Format;
@@ -77,7 +77,14 @@ fn show(run: &Run, format: Option<Format>) -> Result<()> {
 
 /// The end of a run, on standard error: what is delivered, what failed, where the run is kept.
 fn tell(run: &Run, setup: &Setup) {
-    for delivery in &run.deliveries {
+    tell_deliveries(&run.deliveries);
+    eprintln!("{}", tallysheet_report::summary(run).trim_end());
+    eprintln!("run {} is kept in {}; `tallysheet deliver {}` delivers it again", run.id, setup.store.place(), run.id);
+}
+
+/// What became of each delivery, a line each, on standard error.
+pub(crate) fn tell_deliveries(deliveries: &[DeliveryOutcome]) {
+    for delivery in deliveries {
         let reference = delivery.reference.as_deref().unwrap_or_default();
         let error = delivery.error.as_deref().unwrap_or_default();
         match delivery.status {
@@ -87,9 +94,6 @@ fn tell(run: &Run, setup: &Setup) {
             DeliveryStatus::Skipped => eprintln!("{}: skipped {error}", delivery.name),
         }
     }
-    eprintln!("{}", tallysheet_report::summary(run).trim_end());
-    let folder = setup.config.run.state.join("runs").join(&run.id);
-    eprintln!("run {} is kept in {}", run.id, folder.display());
 }
 
 fn log_error(path: &Path, error: &std::io::Error) -> Error {

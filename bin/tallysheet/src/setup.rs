@@ -6,12 +6,18 @@ use tallysheet_config::Config;
 use tallysheet_core::{Registry, Result, World};
 use tallysheet_engine::{Assembled, Selection, assemble};
 use tallysheet_host::{Environment, System};
+use tallysheet_store::{Sqlite, Store};
+
+/// The file in the state folder that keeps the runs.
+const STORE: &str = "tallysheet.db";
 
 /// The config, and the world it is to be used in.
 pub(crate) struct Setup {
     pub(crate) config: Config,
     pub(crate) registry: Registry,
     pub(crate) world: Arc<dyn World>,
+    /// Runs that are kept.
+    pub(crate) store: Arc<dyn Store>,
 }
 
 impl Setup {
@@ -26,12 +32,13 @@ impl Setup {
         let path = Config::find(explicit, environment)?;
         let config = Config::load(&path, environment, &registry)?;
         let world = Arc::new(System::new(config.run.state.clone()));
-        Ok(Self { config, registry, world })
+        let store = Arc::new(Sqlite::open(&world.private_file(STORE)?)?);
+        Ok(Self { config, registry, world, store })
     }
 
     /// Reads what the config names and makes the connectors.
     pub(crate) fn assemble(&self, only: Option<Vec<String>>, deliver: bool) -> Result<Assembled> {
         let selection = Selection { only, deliver };
-        assemble(self.config.clone(), &self.registry, self.world.clone(), &selection)
+        assemble(self.config.clone(), &self.registry, self.world.clone(), self.store.clone(), &selection)
     }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::Output;
 use tallysheet_sim::{Options, Simulation};
+use tallysheet_store::{Sqlite, Store};
 use tempfile::TempDir;
 
 /// The connectors of a full build, in the order of columns.
@@ -17,6 +18,8 @@ const CONNECTORS: &[&str] = &[
     "immybot",
     "microsoft-graph",
     "huntress",
+    "duo",
+    "dropsuite",
     "pax8",
 ];
 
@@ -77,7 +80,7 @@ async fn the_demo_prints_a_sheet_and_ends_well() {
     assert!(text.lines().all(|line| line.chars().count() <= 200));
     let sheet = std::fs::read_to_string(folder.path().join("tallysheet-demo.csv")).unwrap();
     assert!(sheet.starts_with("Company,Notes,account,Datto RMM: Devices,"));
-    assert_eq!(sheet.lines().filter(|line| !line.contains("(unmapped, ")).count(), 13);
+    assert_eq!(sheet.lines().filter(|line| !line.contains("(unmapped, ")).count(), 15);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,8 +95,11 @@ async fn a_run_returns_one_json_object() {
     for row in run["rows"].as_array().unwrap() {
         assert!(row["values"].get(title).is_some() != row["states"].get(title).is_some(), "in one of both: {row}");
     }
-    let kept = format!("state/runs/{}/sheet.csv", run["run"]["id"].as_str().unwrap());
-    assert_eq!(msp.read(&kept), run["csv"].as_str().unwrap());
+    let id = run["run"]["id"].as_str().unwrap();
+    assert!(msp.folder.path().join("state/tallysheet.db").exists());
+    let again = msp.run(&["deliver", id]).await;
+    assert_eq!(status(&again), 2, "the run is kept, but the config has no delivery");
+    assert!(stderr(&again).contains("[deliver.archive]"), "{}", stderr(&again));
     let log = msp.read("run.jsonl");
     let codes: Vec<Value> =
         log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["code"].clone()).collect();
@@ -137,8 +143,39 @@ async fn a_failed_delivery_is_4_and_the_run_is_kept() {
     let msp = Msp::start("[deliver.archive]\nkind = \"file\"\npath = \"companies.csv/report.csv\"").await;
     let output = msp.run(&["run", "--only", "huntress"]).await;
     assert_eq!(status(&output), 4, "{}", stderr(&output));
-    assert!(stderr(&output).contains("archive: failed: ") && stderr(&output).contains("is kept in "));
-    assert_eq!(std::fs::read_dir(msp.folder.path().join("state/runs")).unwrap().count(), 2, "the run, and its columns");
+    let told = stderr(&output);
+    assert!(told.contains("archive: failed: ") && told.contains("is kept in "), "{told}");
+    // The report is at hand in a file, and the run can be delivered once the cause is gone.
+    let folders: Vec<_> = std::fs::read_dir(msp.folder.path().join("state/undelivered")).unwrap().collect();
+    let report = folders[0].as_ref().unwrap().path().join("archive.csv");
+    assert!(told.contains(report.file_name().unwrap().to_str().unwrap()), "{told}");
+    let config = msp.read("tallysheet.toml").replace("companies.csv/report.csv", "reports/{run}.csv");
+    std::fs::write(msp.folder.path().join("tallysheet.toml"), config).unwrap();
+    let again = msp.run(&["deliver", "last", "archive"]).await;
+    assert_eq!(status(&again), 3, "{}", stderr(&again));
+    let id = folders[0].as_ref().unwrap().file_name().into_string().unwrap();
+    assert_eq!(msp.read(&format!("reports/{id}.csv")), std::fs::read_to_string(report).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_is_named_wrongly_is_answered_with_those_there_are() {
+    let msp = Msp::start("[deliver.archive]\nkind = \"file\"\npath = \"reports/{run}.csv\"").await;
+    for (arguments, told) in [
+        (["deliver", "last", "archive"].as_slice(), "no run is kept in"),
+        (&["deliver", "20260101T000000Z-0000"], "there is no run 20260101T000000Z-0000"),
+        (&["deliver", "--test", "archiv"], "did you mean `archive`?"),
+    ] {
+        let output = msp.run(arguments).await;
+        assert_eq!(status(&output), 2, "{arguments:?}");
+        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    }
+    let tested = msp.run(&["deliver", "--test", "archive"]).await;
+    assert_eq!(status(&tested), 0, "{}", stderr(&tested));
+    let name = std::fs::read_dir(msp.folder.path().join("reports")).unwrap().next().unwrap().unwrap().file_name();
+    assert!(name.to_str().unwrap().starts_with("test-"), "{name:?}");
+    let checked = msp.run(&["check", "--json"]).await;
+    let checked: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(checked["deliveries"][0]["ok"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +218,7 @@ async fn bad_input_is_2_and_says_where() {
             "[integrations.huntres]\n",
             "tallysheet.toml:1:15: [integrations.huntres] there is no kind `huntres`; did you mean",
         ),
-        ("[integrations.duo]\n", "but this build does not have it (feature `duo`)"),
+        ("[integrations.superops]\n", "but this build does not have it (feature `superops`)"),
         ("[integrations.huntress]\napi_key = \"k\"\n", "the key `api_secret` is missing"),
         ("[integrations.huntress]\napi_key = { env = \"NO_SUCH\" }\napi_secret = \"s\"\n", "tallysheet.toml:2:1: "),
         ("[run]\ncompanies = \"none.csv\"\n{huntress}", "none.csv: there is no such file"),
@@ -252,10 +289,11 @@ async fn no_secret_is_ever_said_or_kept() {
             assert!(!said.contains(secret.as_str()), "{arguments:?} says the secret {secret}");
         }
     }
-    for entry in std::fs::read_dir(msp.folder.path().join("state/runs")).unwrap().filter_map(Result::ok) {
-        for file in std::fs::read_dir(entry.path()).into_iter().flatten().filter_map(Result::ok) {
-            let text = std::fs::read_to_string(file.path()).unwrap();
-            assert!(secrets.iter().all(|secret| !text.contains(secret.as_str())), "{}", file.path().display());
-        }
+    let store = Sqlite::open(&msp.folder.path().join("state/tallysheet.db")).unwrap();
+    let kept = store.runs(10).await.unwrap();
+    assert_eq!(kept.len(), 2);
+    for head in kept {
+        let text = format!("{:?}", store.run(&head.id).await.unwrap().unwrap());
+        assert!(secrets.iter().all(|secret| !text.contains(secret.as_str())), "run {} holds a secret", head.id);
     }
 }

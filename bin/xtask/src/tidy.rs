@@ -12,7 +12,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tallysheet-matching", &["core"]),
     ("tallysheet-report", &["core"]),
     ("tallysheet-config", &["core", "host"]),
-    ("tallysheet-engine", &["core", "host", "matching", "report", "config"]),
+    ("tallysheet-store", &["core"]),
+    ("tallysheet-engine", &["core", "host", "http", "matching", "report", "store", "config"]),
     ("tallysheet-sim", &["core"]),
     ("tallysheet-testkit", &["core"]),
 ];

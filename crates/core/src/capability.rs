@@ -4,10 +4,12 @@
 use crate::counts::Counts;
 use crate::error::Result;
 use crate::model::VendorOrg;
+use crate::ticket::{
+    Attachment, Body, Created, DeskLimits, Found, NewTicket, PreparedForm, TicketForm, TicketRef, TicketSearch,
+};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use std::collections::BTreeMap;
 
 #[allow(clippy::type_complexity, reason = "a list of traits, used as no type")]
 const _: Option<(
@@ -97,52 +99,26 @@ pub trait CompanyDirectory: Send + Sync {
     async fn companies(&self) -> Result<Vec<DirectoryCompany>>;
 }
 
-/// A ticket to be made.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NewTicket {
-    /// The company it belongs to: a name or an id in the PSA.
-    pub company: String,
-    /// Its title.
-    pub title: String,
-    /// Its body: totals and failures, never a customer's name.
-    pub body: String,
-    /// The key by which it is found again.
-    pub key: String,
-    /// Names or ids of board, queue, type, status, priority and so on.
-    pub fields: BTreeMap<String, String>,
-}
-
-/// A ticket that exists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TicketRef {
-    /// The PSA's id.
-    pub id: String,
-    /// The number that people use.
-    pub number: String,
-}
-
-/// A file to attach.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attachment {
-    /// Its name.
-    pub file_name: String,
-    /// Its media type.
-    pub content_type: &'static str,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
-
-/// A PSA's tickets, in small verbs, so that nothing is opened twice.
+/// A PSA's tickets, in small verbs, so that nothing is opened twice. Who calls them knows their order; a desk only
+/// knows the PSA.
 #[async_trait]
 pub trait TicketDesk: Send + Sync {
-    /// The newest open ticket that carries `key`.
-    async fn find_open(&self, key: &str) -> Result<Option<TicketRef>>;
-    /// Makes a ticket. Never repeated after a timeout: look with [`TicketDesk::find_open`] first.
-    async fn create(&self, ticket: &NewTicket) -> Result<TicketRef>;
-    /// Attaches a file; `Unsupported` where the API cannot.
+    /// Looks up every name of the form: the company, the board, the status … Makes nothing. A wrong name is an error of
+    /// the kind `Config` that tells those that exist.
+    async fn prepare(&self, form: &TicketForm) -> Result<PreparedForm>;
+    /// The tickets of the form's company whose key [`TicketSearch::matches`], open or closed, newest first.
+    async fn find(&self, form: &PreparedForm, search: &TicketSearch) -> Result<Vec<Found>>;
+    /// Makes a ticket. Never repeated where it may have happened. A PSA that can only take a file along with the ticket
+    /// gets `file` here; others get it by [`TicketDesk::attach`].
+    async fn create(&self, ticket: &NewTicket, file: Option<&Attachment>) -> Result<Created>;
+    /// The names of the files that the ticket holds.
+    async fn attachments(&self, ticket: &TicketRef) -> Result<Vec<String>>;
+    /// Attaches a file, where customers cannot see it; `Unsupported` where the API cannot.
     async fn attach(&self, ticket: &TicketRef, file: &Attachment) -> Result<()>;
-    /// Adds an internal note.
-    async fn add_note(&self, ticket: &TicketRef, body: &str) -> Result<()>;
+    /// Adds an internal note; `Unsupported` where the API cannot.
+    async fn add_note(&self, ticket: &TicketRef, body: &Body) -> Result<()>;
+    /// What the PSA can hold.
+    fn limits(&self) -> DeskLimits;
 }
 
 /// A message to be sent.
@@ -152,10 +128,8 @@ pub struct Mail {
     pub recipients: Vec<String>,
     /// Its subject.
     pub subject: String,
-    /// Its body as text.
-    pub text: String,
-    /// Its body as HTML.
-    pub html: String,
+    /// Its body.
+    pub body: Body,
     /// Files that go with it.
     pub attachments: Vec<Attachment>,
     /// A stable id, so that a repeated message can be recognised.

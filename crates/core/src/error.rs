@@ -70,6 +70,7 @@ pub struct Error {
     kind: ErrorKind,
     message: String,
     retry_after: Option<Duration>,
+    maybe_done: bool,
 }
 
 /// `std::result::Result` with [`Error`].
@@ -78,7 +79,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of `kind`. The message is shown to people: never put a secret or a body into it.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after: None }
+        Self { kind, message: message.into(), retry_after: None, maybe_done: false }
     }
 
     /// A wrong or missing setting.
@@ -117,6 +118,13 @@ impl Error {
         self
     }
 
+    /// Says that what was asked for may have been done all the same: the answer to a change did not come.
+    #[must_use]
+    pub fn with_maybe_done(mut self) -> Self {
+        self.maybe_done = true;
+        self
+    }
+
     /// The same error under another kind.
     #[must_use]
     pub fn with_kind(mut self, kind: ErrorKind) -> Self {
@@ -137,5 +145,10 @@ impl Error {
     /// The wait that the vendor asked for, if it did.
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Whether what was asked for may have been done all the same. Then it must be looked for, never repeated.
+    pub const fn maybe_done(&self) -> bool {
+        self.maybe_done
     }
 }

@@ -10,6 +10,7 @@
 //! | [`counts`] | what a count source answers: outcomes, what was left out, the vendor's own totals |
 //! | [`tally`] | what all device sources and all subscription sources share |
 //! | [`capability`] | the traits a connector can offer |
+//! | [`ticket`] | tickets of a PSA: what is asked for, looked up, found and made |
 //! | [`registry`] | how connectors are found |
 //! | [`world`] | the interface to clock, sleep, randomness and the state folder |
 //! | [`sheet`], [`merge`] | the company-keyed table, and the one function that makes it |
@@ -26,6 +27,7 @@ pub mod registry;
 pub mod run;
 pub mod sheet;
 pub mod tally;
+pub mod ticket;
 pub mod wire;
 pub mod world;
 

@@ -36,7 +36,7 @@ pub enum Phase {
 }
 
 /// A log line before it has a time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// How serious.
     pub level: Level,
@@ -84,7 +84,7 @@ impl Notice {
 }
 
 /// A line of the run log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {
     /// When it was said.
     pub time: Timestamp,
@@ -119,7 +119,7 @@ pub enum DeliveryStatus {
 }
 
 /// What became of one delivery.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryOutcome {
     /// The delivery's name in the config; `output` for the command line's own.
     pub name: String,
@@ -134,7 +134,7 @@ pub struct DeliveryOutcome {
 }
 
 /// One run with all that it made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// The run's id: `20261125T180000Z-4f2a`.
     pub id: String,

@@ -3,10 +3,12 @@
 use crate::code::Code;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 /// The company-keyed table, sorted as it is shown.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sheet {
     /// Whether the `Notes` column is shown.
     pub notes: bool,
@@ -21,7 +23,7 @@ pub struct Sheet {
 }
 
 /// A count column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// `TITLE: METRIC`.
     pub title: String,
@@ -38,7 +40,8 @@ pub struct Column {
 }
 
 /// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ColumnKind {
     /// Numbers.
     Number,
@@ -57,7 +60,7 @@ impl ColumnKind {
 }
 
 /// One row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// What stands in the first column.
     pub company: String,
@@ -76,34 +79,58 @@ pub struct Row {
 }
 
 /// A value with its state. A number exists only as `Counted`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cell {
     /// It was counted.
+    #[serde(rename = "v")]
     Counted(Value),
     /// There is no value, and this is why.
+    #[serde(rename = "b")]
     Blank(Blank),
 }
 
 /// A value that was counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
     /// A number.
+    #[serde(rename = "n")]
     Number(Decimal),
     /// A text.
+    #[serde(rename = "t")]
     Text(Box<str>),
 }
 
+/// Which rule leaves something out.
+pub type Reason = &'static str;
+
 /// Why a cell is blank.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Blank {
     /// No listed org of that integration is this company.
     NotMapped,
     /// The company is no customer there, or does not have the counted thing.
     NotApplicable,
     /// A rule leaves it out; says which.
-    LeftOut(&'static str),
+    LeftOut(#[serde(deserialize_with = "reason")] Reason),
     /// It could not be counted.
     Failed(Code),
+}
+
+/// A reason that a kept run holds. There are as many as there are rules, so each is kept for ever once.
+fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Reason, D::Error> {
+    static REASONS: Mutex<BTreeSet<Reason>> = Mutex::new(BTreeSet::new());
+    let text = String::deserialize(deserializer)?;
+    if text == EXCLUDED {
+        return Ok(EXCLUDED);
+    }
+    let mut reasons = REASONS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = reasons.get(text.as_str()) {
+        return Ok(known);
+    }
+    let new: Reason = Box::leak(text.into_boxed_str());
+    reasons.insert(new);
+    Ok(new)
 }
 
 /// The rule by which the config's `exclude` leaves an org out.
@@ -140,7 +167,7 @@ impl Cell {
 }
 
 /// The mark of an implausible value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flag {
     /// What is wrong with it.
     pub code: Code,
@@ -151,7 +178,7 @@ pub struct Flag {
 }
 
 /// Control totals of a column.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// The sum of the companies' rows.
     pub counted: Decimal,

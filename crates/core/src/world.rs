@@ -20,6 +20,8 @@ pub trait World: Send + Sync {
     fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>>;
     /// Writes an entry of the state folder: whole and durable when this returns, or not at all.
     fn write_state(&self, name: &str, bytes: &[u8]) -> Result<()>;
+    /// Where an entry of the state folder is, as people are told it.
+    fn state_place(&self, name: &str) -> String;
     /// Takes the lock `name` if nobody else, in this process or another, holds it; it is given back when dropped.
     fn try_lock_state(&self, name: &str) -> Result<Option<Box<dyn Send + Sync>>>;
 }

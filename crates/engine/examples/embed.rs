@@ -12,6 +12,7 @@ use tallysheet_core::{
 };
 use tallysheet_engine::{Companies, Plan, Silent, Source, run};
 use tallysheet_host::System;
+use tallysheet_store::Sqlite;
 
 static DOORS: MetricDef = MetricDef::number("Doors", "doors");
 
@@ -45,6 +46,7 @@ async fn main() -> Result<()> {
         timezone: jiff::tz::TimeZone::UTC,
         notices: Vec::new(),
         world: Arc::new(System::new(std::env::temp_dir().join("tallysheet-embed"))),
+        store: Arc::new(Sqlite::in_memory()?),
     };
     let run = run(plan, &Silent).await;
     println!("{}", tallysheet_report::table(&run, Some(100), false));

@@ -1,19 +1,23 @@
 //! From a config to a plan: the one place where the engine reads the config's types.
 
 use crate::collect::expect_account;
-use crate::deliver::{Delivery, FileDelivery};
+use crate::deliver::{Deliver, Delivery, EmailDelivery, FileDelivery, TicketDelivery, WebhookDelivery};
 use crate::plan::{Companies, Plan, Rules, Source};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tallysheet_config::companies::{self, KnownColumns};
-use tallysheet_config::{Config, Integration, MatchBy, To, Unmapped};
+use tallysheet_config::{
+    Config, Fallback, Field, Integration, MatchBy, Reuse, SecretSource, Ticket, To, Unmapped, Webhook,
+};
 use tallysheet_core::merge::Options;
 use tallysheet_core::registry::nearest;
+use tallysheet_core::ticket::TicketForm;
 use tallysheet_core::{Capability, Company, Connector, Context, Error, Identity, Link, Registry, Result, World};
 use tallysheet_host::files;
 use tallysheet_matching::{Rule, keyed};
 use tallysheet_report::Format;
+use tallysheet_store::Store;
 
 /// Which part of the config a run is about.
 #[derive(Debug, Clone, Default)]
@@ -28,11 +32,13 @@ pub struct Selection {
 pub struct Assembled {
     /// The integrations that take part, in the order of columns.
     pub integrations: Vec<Connected>,
+    /// The deliveries that are enabled.
+    pub deliveries: Vec<Delivery>,
     /// Where the run keeps its state.
     pub world: Arc<dyn World>,
+    store: Arc<dyn Store>,
     config: Config,
     companies: Option<Vec<Company>>,
-    deliveries: Vec<Delivery>,
     skipped: Vec<(String, String)>,
 }
 
@@ -56,6 +62,7 @@ pub fn assemble(
     config: Config,
     registry: &Registry,
     world: Arc<dyn World>,
+    store: Arc<dyn Store>,
     selection: &Selection,
 ) -> Result<Assembled> {
     if config.run.companies.is_none() && !config.run.carry.is_empty() {
@@ -65,19 +72,138 @@ pub fn assemble(
     let companies = config.run.companies.as_deref().map(|path| read_companies(path, &config, registry)).transpose()?;
     let mut integrations = Vec::new();
     for integration in selected(&config, selection)? {
-        let settings = integration.connect_settings(&config.environment)?;
-        let cx = context(integration, companies.as_deref().unwrap_or_default(), world.clone());
-        let connector = integration.entry.connect(settings, &cx)?;
+        let connector = connect(integration, &config, companies.as_deref().unwrap_or_default(), &world)?;
         integrations.push(Connected { config: integration.clone(), connector });
     }
     let enabled = || config.deliveries.iter().filter(|delivery| delivery.enabled);
-    let deliveries: Vec<Delivery> = enabled().map(delivery).collect::<Result<_>>()?;
     let (deliveries, skipped) = if selection.deliver {
-        (deliveries, Vec::new())
+        let mut making = Deliveries {
+            config: &config,
+            integrations: &integrations,
+            companies: companies.as_deref().unwrap_or_default(),
+            world: &world,
+            others: BTreeMap::new(),
+        };
+        (enabled().map(|configured| making.delivery(configured)).collect::<Result<_>>()?, Vec::new())
     } else {
         (Vec::new(), enabled().map(|left| (left.name.clone(), left.kind().to_owned())).collect())
     };
-    Ok(Assembled { integrations, world, config, companies, deliveries, skipped })
+    Ok(Assembled { integrations, world, store, config, companies, deliveries, skipped })
+}
+
+/// What the deliveries of a config are made with.
+struct Deliveries<'a> {
+    config: &'a Config,
+    integrations: &'a [Connected],
+    companies: &'a [Company],
+    world: &'a Arc<dyn World>,
+    /// Integrations that take no part in the run, but in its delivery.
+    others: BTreeMap<String, Connector>,
+}
+
+impl Deliveries<'_> {
+    fn delivery(&mut self, configured: &tallysheet_config::Delivery) -> Result<Delivery> {
+        let name = &configured.name;
+        let at = |error: Error| error.context(format!("[deliver.{name}]"));
+        let format = match (configured.format, &configured.to) {
+            (Some(format), _) => format.as_str().parse(),
+            (None, To::File(file)) => Format::of_path(&file.path),
+            (None, _) => Ok(Format::Csv),
+        };
+        let to: Box<dyn Deliver> = match &configured.to {
+            To::File(file) => Box::new(FileDelivery { path: file.path.clone() }),
+            To::Ticket(ticket) => Box::new(self.ticket(name, ticket).map_err(at)?),
+            To::Email(email) => Box::new(EmailDelivery {
+                name: name.clone(),
+                mailer: self.connector(&email.via)?.mail.ok_or_else(|| lacks(&email.via, "mail")).map_err(at)?,
+                recipients: email.recipients.clone(),
+                subject: email.subject.clone().unwrap_or_else(|| "Billing Reconciliation {month}".to_owned()),
+                file_name: email.file_name.clone(),
+            }),
+            To::Webhook(webhook) => Box::new(self.webhook(name, webhook).map_err(at)?),
+        };
+        Ok(Delivery { name: name.clone(), kind: configured.kind().to_owned(), format: format.map_err(at)?, to })
+    }
+
+    fn ticket(&mut self, name: &str, ticket: &Ticket) -> Result<TicketDelivery> {
+        let desk = self.connector(&ticket.to)?.tickets.ok_or_else(|| lacks(&ticket.to, "tickets"))?;
+        let integration = self.config.integrations.iter().find(|integration| integration.name == ticket.to);
+        let fields = [
+            ("board", &ticket.board),
+            ("queue", &ticket.queue),
+            ("type", &ticket.ticket_type),
+            ("status", &ticket.status),
+            ("priority", &ticket.priority),
+            ("source", &ticket.source),
+            ("assignee", &ticket.assignee),
+            ("form", &ticket.form),
+        ];
+        let customers = self.companies.iter().filter_map(|company| match company.links.get(&ticket.to) {
+            Some(Link::Ids(ids)) => Some(ids.iter().map(|id| (id.clone(), company.name.clone()))),
+            _ => None,
+        });
+        Ok(TicketDelivery {
+            name: name.to_owned(),
+            desk,
+            permissions: integration.map_or("", |integration| integration.entry.meta.permissions),
+            form: TicketForm {
+                company: ticket.company.clone(),
+                title: ticket.title.clone(),
+                fields: fields.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect(),
+                extra: ticket.fields.iter().map(|(key, field)| (key.clone(), value(field))).collect(),
+            },
+            file_name: ticket.file_name.clone(),
+            own: ticket.own,
+            keep_open: ticket.reuse == Reuse::Open,
+            fallback_body: ticket.fallback == Fallback::Body,
+            customers: customers.flatten().collect(),
+            world: self.world.clone(),
+        })
+    }
+
+    fn webhook(&self, name: &str, webhook: &Webhook) -> Result<WebhookDelivery> {
+        let resolve = |source: &SecretSource| source.resolve(&self.config.environment, &self.config.base_dir);
+        let secret = webhook.secret.as_ref().map(resolve).transpose()?;
+        let headers = webhook.headers.iter().map(|(header, source)| Ok((header.clone(), resolve(source)?)));
+        WebhookDelivery::new(name, &webhook.url, secret, headers.collect::<Result<_>>()?, self.world.clone())
+    }
+
+    /// The connector of an integration, whether it takes part in the run or not.
+    fn connector(&mut self, name: &str) -> Result<Connector> {
+        if let Some(connected) = self.integrations.iter().find(|connected| connected.config.name == name) {
+            return Ok(connected.connector.clone());
+        }
+        if let Some(other) = self.others.get(name) {
+            return Ok(other.clone());
+        }
+        let integration = self.config.integrations.iter().find(|integration| integration.name == name);
+        let integration = integration.ok_or_else(|| Error::config(format!("there is no integration `{name}`")))?;
+        let connector = connect(integration, self.config, self.companies, self.world)?;
+        self.others.insert(name.to_owned(), connector.clone());
+        Ok(connector)
+    }
+}
+
+fn lacks(integration: &str, what: &str) -> Error {
+    Error::config(format!("the integration `{integration}` has no {what}"))
+}
+
+fn value(field: &Field) -> serde_json::Value {
+    match field {
+        Field::Text(text) => text.clone().into(),
+        Field::Number(number) => (*number).into(),
+        Field::Flag(flag) => (*flag).into(),
+    }
+}
+
+fn connect(
+    integration: &Integration,
+    config: &Config,
+    companies: &[Company],
+    world: &Arc<dyn World>,
+) -> Result<Connector> {
+    let settings = integration.connect_settings(&config.environment)?;
+    integration.entry.connect(settings, &context(integration, companies, world.clone()))
 }
 
 impl Assembled {
@@ -113,6 +239,7 @@ impl Assembled {
             timezone: run.timezone.clone(),
             notices: Vec::new(),
             world: self.world,
+            store: self.store,
         })
     }
 }
@@ -197,22 +324,4 @@ fn psa_columns(config: &Config) -> BTreeMap<String, Vec<String>> {
         }
     }
     columns
-}
-
-fn delivery(configured: &tallysheet_config::Delivery) -> Result<Delivery> {
-    let To::File(file) = &configured.to else {
-        let (name, kind) = (&configured.name, configured.kind());
-        return Err(Error::config(format!("[deliver.{name}]: this version has no deliveries of kind `{kind}`")));
-    };
-    let format = match configured.format {
-        Some(format) => format.as_str().parse(),
-        None => Format::of_path(&file.path),
-    };
-    let format = format.map_err(|error: Error| error.context(format!("[deliver.{}]", configured.name)))?;
-    Ok(Delivery {
-        name: configured.name.clone(),
-        kind: configured.kind().to_owned(),
-        format,
-        to: Box::new(FileDelivery { path: file.path.clone() }),
-    })
 }

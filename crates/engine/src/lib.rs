@@ -7,12 +7,13 @@
 //!                        ├─ place     which org is which company
 //!                        ├─ merge     (tallysheet-core)
 //!                        ├─ deliver   render and take it where it goes
-//!                        └─ keep      the run, in the state folder
+//!                        └─ keep      the run, in the store
 //! ```
 //!
 //! The command line, a schedule and an embedding program all call [`run`]. A program that brings its own sources
 //! makes a [`Plan`] by hand: see `examples/embed.rs`.
 
+mod again;
 mod assemble;
 mod collect;
 mod deliver;
@@ -22,8 +23,12 @@ mod place;
 mod plan;
 mod run;
 
+pub use again::{deliver_again, deliver_test, kept};
 pub use assemble::{Assembled, Connected, Selection, assemble};
 pub use collect::{Event, Progress, Silent};
-pub use deliver::{Deliver, Delivery, FileDelivery, Receipt, Report, StreamDelivery, Undelivered};
+pub use deliver::{
+    Deliver, Delivery, EmailDelivery, FileDelivery, Receipt, Report, StreamDelivery, TicketDelivery, Undelivered,
+    WebhookDelivery,
+};
 pub use plan::{Companies, Plan, Rules, Source};
 pub use run::run;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tallysheet_core::merge::{KeyedCompany, Options};
 use tallysheet_core::{CountSource, MetricDef, Notice, Probe, World};
 use tallysheet_matching::Rule;
+use tallysheet_store::Store;
 
 /// A run that can begin.
 pub struct Plan {
@@ -27,8 +28,10 @@ pub struct Plan {
     pub timezone: TimeZone,
     /// What reading the files already told.
     pub notices: Vec<Notice>,
-    /// Clock, randomness, and the state folder that keeps the run.
+    /// Clock, randomness, and the state folder.
     pub world: Arc<dyn World>,
+    /// Where the run is kept.
+    pub store: Arc<dyn Store>,
 }
 
 /// Which companies there are.

@@ -1,8 +1,8 @@
 //! One run, from the first question to the kept result.
 
 use crate::collect::{Collected, Progress, collect};
-use crate::deliver::deliver_all;
-use crate::keep::{is_fixed, keep, kept_columns};
+use crate::deliver::{INCOMPLETE, Way, deliver_all};
+use crate::keep::{is_fixed, keep, keep_undelivered};
 use crate::log::Log;
 use crate::place::place;
 use crate::plan::{Plan, Source};
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tallysheet_core::merge::{Merged, merge};
 use tallysheet_core::run::{DeliveryOutcome, DeliveryStatus, Run, RunStatus};
 use tallysheet_core::sheet::Column;
-use tallysheet_core::{Code, Level, Notice, Phase, World};
+use tallysheet_core::{Code, Error, Level, Notice, Phase, World};
 
 /// Runs a plan. It always ends with a [`Run`]; what went wrong stands in its log, its status and its exit status.
 pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
@@ -20,7 +20,11 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
     let id = run_id(&*world);
     log.extend(plan.notices);
 
-    let kept = kept_columns(&*world).unwrap_or_else(|error| {
+    let store = plan.store.clone();
+    if let Err(error) = store.begin(&id, started_at).await {
+        log.say(unkept(&error));
+    }
+    let kept = store.columns().await.unwrap_or_else(|error| {
         log.say(Notice::new(Level::Warning, Phase::Collect, error.code(), error.to_string()));
         BTreeMap::new()
     });
@@ -49,19 +53,28 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
 
     let held_back = plan.strict && status == RunStatus::Partial;
     let mut outcomes = skipped(plan.skipped.into_iter().map(|(name, kind)| (name, kind, None)));
-    if status == RunStatus::Failed || held_back {
-        let why = if held_back { "the report is incomplete, and `strict` is set" } else { "nothing could be counted" };
+    let mut files = Vec::new();
+    if status == RunStatus::Failed {
+        let why = "nothing could be counted";
         log.say(Notice::new(Level::Error, Phase::Deliver, None, format!("no report is delivered: {why}")));
         let names = plan.deliveries.iter().map(|to| (to.name.clone(), to.kind.clone(), Some(why)));
         outcomes.extend(skipped(names));
     } else {
-        if plan.deliveries.is_empty() {
+        if held_back {
+            let message = format!("no file is delivered: {INCOMPLETE}");
+            log.say(Notice::new(Level::Error, Phase::Deliver, None, message));
+        } else if plan.deliveries.is_empty() {
             log.say(Notice::new(Level::Info, Phase::Deliver, Code::NoDelivery, "there is no delivery and no output"));
         }
         run.log = log.entries();
-        let (delivered, notices) = deliver_all(&plan.deliveries, &run, &plan.timezone).await;
-        outcomes.extend(delivered);
-        log.extend(notices);
+        if let Err(error) = keep_undelivered(&*store, &run).await {
+            log.say(unkept(&error));
+        }
+        let way = Way { timezone: &plan.timezone, world: &*world, store: &*store, held_back, test: false };
+        let delivered = deliver_all(&plan.deliveries, &run, &way).await;
+        outcomes.extend(delivered.outcomes);
+        log.extend(delivered.notices);
+        files = delivered.files;
     }
 
     run.exit_status = exit_status(status, &outcomes);
@@ -70,11 +83,15 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
     let end = format!("run {} ended with status {}", run.id, run.exit_status);
     log.say(Notice::new(Level::Info, Phase::Complete, None, end));
     run.log = log.entries();
-    if let Err(error) = keep(&*world, &run, kept, is_fixed_column) {
-        log.say(Notice::new(Level::Error, Phase::Complete, error.code(), format!("the run is not kept: {error}")));
+    if let Err(error) = keep(&*store, &run, &files, is_fixed_column).await {
+        log.say(unkept(&error));
         run.log = log.entries();
     }
     run
+}
+
+fn unkept(error: &Error) -> Notice {
+    Notice::new(Level::Error, Phase::Complete, error.code(), format!("the run is not kept: {error}"))
 }
 
 fn fixed_columns(sources: &[Source]) -> impl Fn(&Column) -> bool + use<> {
@@ -103,7 +120,7 @@ fn tell_collected(collected: &[Collected], log: &mut Log) {
     }
 }
 
-fn skipped(names: impl Iterator<Item = (String, String, Option<&'static str>)>) -> Vec<DeliveryOutcome> {
+pub(crate) fn skipped(names: impl Iterator<Item = (String, String, Option<&'static str>)>) -> Vec<DeliveryOutcome> {
     let outcome = |(name, kind, why): (String, String, Option<&str>)| DeliveryOutcome {
         name,
         kind,
@@ -115,7 +132,7 @@ fn skipped(names: impl Iterator<Item = (String, String, Option<&'static str>)>) 
 }
 
 /// `20261125T180000Z-4f2a`: sorts by time, and no two are alike.
-fn run_id(world: &dyn World) -> String {
+pub(crate) fn run_id(world: &dyn World) -> String {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a random number below 65536")]
     let tail = (world.random() * 65536.0) as u16;
     format!("{}-{tail:04x}", world.now().strftime("%Y%m%dT%H%M%SZ"))
@@ -130,7 +147,7 @@ const fn status(answered: bool, complete: bool, counted: bool) -> RunStatus {
 }
 
 /// The exit status of the contract.
-fn exit_status(status: RunStatus, deliveries: &[DeliveryOutcome]) -> u8 {
+pub(crate) fn exit_status(status: RunStatus, deliveries: &[DeliveryOutcome]) -> u8 {
     let undelivered =
         |outcome: &DeliveryOutcome| matches!(outcome.status, DeliveryStatus::Failed | DeliveryStatus::Unknown);
     match status {

@@ -11,9 +11,11 @@ use tallysheet_core::{
     Product, Result, VendorOrg, World, async_trait,
 };
 use tallysheet_engine::{
-    Companies, Deliver, Delivery, FileDelivery, Plan, Receipt, Report, Rules, Silent, Source, Undelivered, run,
+    Companies, Deliver, Delivery, FileDelivery, Plan, Receipt, Report, Rules, Silent, Source, Undelivered,
+    deliver_again, run,
 };
 use tallysheet_report::Format;
+use tallysheet_store::{Sqlite, Store};
 use tallysheet_testkit::TestWorld;
 
 static DEVICES: MetricDef = MetricDef::number("Devices", "devices");
@@ -81,6 +83,7 @@ fn plan(sources: Vec<Source>) -> Plan {
         timezone: jiff::tz::TimeZone::UTC,
         notices: Vec::new(),
         world: Arc::new(TestWorld::new()),
+        store: Arc::new(Sqlite::in_memory().unwrap()),
     }
 }
 
@@ -99,6 +102,14 @@ struct Broken(fn() -> Undelivered);
 impl Deliver for Broken {
     async fn deliver(&self, _: &Report<'_>) -> Result<Receipt, Undelivered> {
         Err((self.0)())
+    }
+
+    async fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn brings_messages(&self) -> bool {
+        false
     }
 }
 
@@ -216,9 +227,9 @@ static SEATS: MetricDef = MetricDef::product(Figure::Quantity, "seats");
 /// Product columns are remembered for each integration on its own.
 #[tokio::test]
 async fn a_run_of_one_integration_forgets_no_columns_of_another() {
-    let world = TestWorld::new();
+    let store: Arc<Sqlite> = Arc::new(Sqlite::in_memory().unwrap());
     let products = |name: &str, puppet: Puppet| Source { metrics: vec![&SEATS], ..source(name, puppet) };
-    let in_world = |sources| Plan { world: Arc::new(world.clone()), ..plan(sources) };
+    let in_world = |sources| Plan { store: store.clone(), ..plan(sources) };
     let (one, two) = (products("one", Puppet::Seats(7)), products("two", Puppet::Seats(9)));
     run(in_world(vec![one, two.clone()]), &Silent).await;
     run(in_world(vec![two.clone()]), &Silent).await;
@@ -227,13 +238,34 @@ async fn a_run_of_one_integration_forgets_no_columns_of_another() {
 }
 
 #[tokio::test]
-async fn the_run_is_kept_whole() {
-    let world = TestWorld::new();
-    let kept = Plan { world: Arc::new(world.clone()), ..plan(vec![source("one", good(3))]) };
-    let run = run(kept, &Silent).await;
-    let read = |name: &str| String::from_utf8(world.read_state(name).unwrap().unwrap()).unwrap();
-    assert_eq!(read(&format!("runs/{}/sheet.csv", run.id)), csv(&run));
-    let json: serde_json::Value = serde_json::from_str(&read(&format!("runs/{}/run.json", run.id))).unwrap();
-    assert_eq!(json["run"]["id"], run.id.as_str());
-    assert_eq!(json["log"]["status_code"], 0);
+async fn the_run_is_kept_whole_and_can_be_delivered_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, world): (Arc<Sqlite>, Arc<dyn World>) =
+        (Arc::new(Sqlite::in_memory().unwrap()), Arc::new(TestWorld::new()));
+    let mut kept = Plan { store: store.clone(), world: world.clone(), ..plan(vec![source("one", good(3))]) };
+    kept.deliveries = vec![
+        delivery("archive", Broken(|| Undelivered::Failed(Error::internal("the disk is full")))),
+        delivery("lost", Broken(|| Undelivered::Unknown(Error::internal("no answer")))),
+    ];
+    let first = run(kept, &Silent).await;
+    assert_eq!(first.exit_status, 4);
+    assert_eq!(store.run(&first.id).await.unwrap().unwrap(), first);
+    assert_eq!(store.file(&first.id, "csv").await.unwrap().unwrap(), csv(&first).into_bytes());
+    let undelivered = world.read_state(&format!("undelivered/{}/archive.csv", first.id)).unwrap().unwrap();
+    assert_eq!(String::from_utf8(undelivered).unwrap(), csv(&first));
+    assert!(first.deliveries[0].error.as_ref().unwrap().contains("the report is kept in state/undelivered/"));
+
+    let path = folder.path().join("{run}.csv");
+    let again = [delivery("archive", FileDelivery { path })];
+    let second = deliver_again(&first.id, &again, &jiff::tz::TimeZone::UTC, &world, &*store).await.unwrap();
+    assert_eq!(second.exit_status, 0);
+    assert_eq!(std::fs::read_to_string(folder.path().join(format!("{}.csv", first.id))).unwrap(), csv(&first));
+    let statuses = |run: &Run| run.deliveries.iter().map(|told| (told.name.clone(), told.status)).collect::<Vec<_>>();
+    let expected =
+        vec![("lost".to_owned(), DeliveryStatus::Unknown), ("archive".to_owned(), DeliveryStatus::Delivered)];
+    assert_eq!(statuses(&second), expected);
+    assert_eq!(statuses(&store.run(&first.id).await.unwrap().unwrap()), expected);
+
+    let error = deliver_again("r0", &again, &jiff::tz::TimeZone::UTC, &world, &*store).await.unwrap_err().to_string();
+    assert!(error.contains("there is no run r0") && error.contains(&first.id), "{error}");
 }

@@ -9,7 +9,8 @@ use tallysheet_core::run::{Run, RunStatus};
 use tallysheet_core::{Code, Level};
 use tallysheet_engine::{Selection, Silent, assemble, run};
 use tallysheet_host::{Environment, System};
-use tallysheet_sim::{Options, Simulation};
+use tallysheet_sim::{Options, Simulation, Truth};
+use tallysheet_store::Sqlite;
 
 async fn run_in(folder: &Path, simulation: &Simulation) -> Run {
     let path = folder.join("tallysheet.toml");
@@ -19,7 +20,8 @@ async fn run_in(folder: &Path, simulation: &Simulation) -> Run {
     let config = Config::load(&path, &Environment::default(), &registry).unwrap();
     let world = Arc::new(System::new(folder.join("state")));
     let selection = Selection { only: None, deliver: true };
-    let plan = assemble(config, &registry, world, &selection).unwrap().plan().unwrap();
+    let store = Arc::new(Sqlite::in_memory().unwrap());
+    let plan = assemble(config, &registry, world, store, &selection).unwrap().plan().unwrap();
     run(plan, &Silent).await
 }
 
@@ -63,6 +65,37 @@ async fn what_is_wrong_is_told_with_its_code() {
     assert!(told(Code::LeftOut, Level::Warning, "datto-rmm"));
     assert!(told(Code::MatchedByPsaId, Level::Info, "datto-rmm"));
     assert!(told(Code::MatchedByDomain, Level::Info, "pax8"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_that_fails_for_good_is_blank_alone() {
+    let simulation = Simulation::start(Options::default()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_in(folder.path(), &simulation).await;
+    let story = simulation.story();
+    let line = story.iter().find(|line| line.contains("Duo account refuses")).unwrap();
+    let locked = line.split(": ").next().unwrap();
+
+    let place = run.sheet.columns.iter().position(|column| column.title == "Duo: Users").unwrap();
+    let cells: Vec<_> = run.sheet.rows.iter().map(|row| (row.company.as_str(), &row.cells[place])).collect();
+    let failed: Vec<_> = cells.iter().filter(|(_, cell)| cell.state() == "failed").collect();
+    assert!(
+        matches!(failed[..], [(company, cell)] if *company == locked && cell.code() == Some(Code::Forbidden)),
+        "{failed:?}"
+    );
+    // Everybody else who is a customer there has a number.
+    let expected = simulation.expected();
+    let counted = |company: &str| matches!(expected.cell(company, "Duo: Users"), Some(Truth::Number(_)));
+    let others = cells.iter().filter(|(company, _)| counted(company));
+    assert!(others.clone().count() > 15 && others.clone().all(|(_, cell)| cell.number().is_some()));
+
+    let row = run.sheet.rows.iter().find(|row| row.company == locked).unwrap();
+    assert!(row.notes.contains("Duo failed: forbidden"), "{}", row.notes);
+    let told = run.log.iter().map(|entry| &entry.notice).filter(|notice| notice.integration.as_deref() == Some("duo"));
+    let told: Vec<_> =
+        told.filter(|notice| notice.level != Level::Info && notice.code != Some(Code::UnmappedOrg)).collect();
+    let [notice] = told[..] else { panic!("{told:?}") };
+    assert_eq!((notice.level, notice.code), (Level::Warning, Some(Code::Forbidden)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,6 +21,13 @@ impl System {
         Self { state: state_dir.into(), started: Instant::now() }
     }
 
+    /// Where a file of the state folder belongs that another library writes. The folder is made, for the user alone.
+    pub fn private_file(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path(name)?;
+        make_folder_of(&path).map_err(|error| failed(&path, "written", &error))?;
+        Ok(path)
+    }
+
     fn path(&self, name: &str) -> Result<PathBuf> {
         let mut path = self.state.clone();
         for part in name.split('/') {
@@ -70,6 +77,10 @@ impl World for System {
         make_folder_of(&path)
             .and_then(|()| files::replace(&path, bytes))
             .map_err(|error| failed(&path, "written", &error))
+    }
+
+    fn state_place(&self, name: &str) -> String {
+        self.path(name).unwrap_or_else(|_| self.state.clone()).display().to_string()
     }
 
     fn try_lock_state(&self, name: &str) -> Result<Option<Box<dyn Send + Sync>>> {

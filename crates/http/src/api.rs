@@ -1,7 +1,7 @@
 //! The client and its loop of attempts.
 
 use crate::auth::{Auth, NoAuth, Outgoing, Stamp};
-use crate::call::{Call, Target, segment};
+use crate::call::{Body, Call, FormPart, Target, segment};
 use crate::limit::Limits;
 use crate::paging::{Next, Pages, Part, Position, Walk};
 use crate::reply::Reply;
@@ -103,6 +103,13 @@ impl Api {
         ApiBuilder::at(cx, parse_base(token_url)).classify(refusal).build()
     }
 
+    /// A client for one whole address that the user gives, query and all: a webhook. See [`Call::post_to`].
+    pub fn endpoint(cx: &Context, url: &str) -> ApiBuilder {
+        let origin = Url::parse(url).map(|url| url.origin().ascii_serialization());
+        let base = origin.map_err(|_| Error::config("`url` is no address; write it like https://host.example/hook"));
+        ApiBuilder::at(cx, base.and_then(|origin| parse_base(&origin)))
+    }
+
     /// The user's own address, else `path` under this client's: for a token endpoint.
     pub fn address(&self, own: Option<String>, path: &str) -> String {
         own.unwrap_or_else(|| format!("{}{path}", self.base.as_str().trim_end_matches('/')))
@@ -125,9 +132,34 @@ impl Api {
         Ok(Self { base: parse_base(url)?, ..self.clone() })
     }
 
-    /// Sends a call and decodes its answer.
+    /// The same client at another host of the same vendor that an answer names: each account has its own. Scheme, port
+    /// and path stay, but for a scheme or a port that `host` names.
+    pub fn at_host(&self, host: &str) -> Result<Self> {
+        let unusable = || Error::bad_response("the vendor names a host that is none");
+        let (scheme, authority) = host.split_once("://").unwrap_or((self.base.scheme(), host));
+        let is_port = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let names_port = authority.trim_end_matches('/').rsplit_once(':').is_some_and(|(_, port)| is_port(port));
+        let mut base = parse_base(&format!("{scheme}://{authority}")).map_err(|_| unusable())?;
+        let unsafer = self.base.scheme() == "https" && base.scheme() != "https";
+        if unsafer || base.path() != "/" {
+            return Err(unusable());
+        }
+        if !names_port && !host.contains("://") {
+            base.set_port(self.base.port()).map_err(|()| unusable())?;
+        }
+        base.set_path(self.base.path());
+        Ok(Self { base, ..self.clone() })
+    }
+
+    /// The host that is asked.
+    pub fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
+    }
+
+    /// Sends a call and decodes its answer. A change whose answer cannot be read was made all the same.
     pub async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
-        self.send(call).await?.json()
+        let decoded = self.send(call).await?.json();
+        decoded.map_err(|error: Error| if call.repeatable { error } else { error.with_maybe_done() })
     }
 
     /// The same, but `None` where the vendor has no such thing (404, 410).
@@ -259,7 +291,9 @@ impl Api {
                 continue;
             }
             let Some(wait) = self.wait_before_retry(call, &failed, attempt) else {
-                return Err(name_long_wait(failed.error, retry.longest_retry_after));
+                let done = !call.repeatable && failed.may_have_happened();
+                let error = name_long_wait(failed.error, retry.longest_retry_after);
+                return Err(if done { error.with_maybe_done() } else { error });
             };
             let spent = world.monotonic().saturating_sub(started) + wait;
             if attempt >= retry.attempts || spent > retry.total {
@@ -274,8 +308,7 @@ impl Api {
     /// How long to wait before the next attempt; `None` where there must not be one.
     fn wait_before_retry(&self, call: &Call, failed: &FailedAttempt, attempt: u32) -> Option<Duration> {
         let retry = &self.policy.retry;
-        // What the vendor refused to look at, or never received, has certainly not happened.
-        let safe = call.repeatable || failed.not_processed || failed.error.kind() == ErrorKind::RateLimited;
+        let safe = call.repeatable || !failed.may_have_happened();
         if !failed.error.kind().is_transient() || !safe {
             return None;
         }
@@ -292,9 +325,14 @@ impl Api {
         let mut headers = headers.clone();
         for (name, value) in &call.headers {
             let value = HeaderValue::try_from(value).map_err(|_| defect("a header value cannot be sent"))?;
-            headers.insert(HeaderName::from_static(name), value);
+            let name = HeaderName::try_from(name).map_err(|_| defect("a header's name cannot be sent"))?;
+            headers.insert(name, value);
         }
-        let body = call.body.as_ref().map_or(&[][..], |body| &body.bytes);
+        let body = match &call.body {
+            Some(Body::Plain { bytes, .. }) => &bytes[..],
+            // No vendor signs a body of parts.
+            Some(Body::Multipart(_)) | None => &[],
+        };
         let mut outgoing = Outgoing { method: call.method, url, body, headers: &mut headers };
         // The credential comes after the wait: a token or a signature that waited with us could be too old by then.
         let _permit = self.limits.acquire(&**world).await;
@@ -302,8 +340,12 @@ impl Api {
 
         let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| defect("an unknown method"))?;
         let mut request = self.client.request(method, url.clone()).headers(headers).timeout(retry.attempt_timeout);
-        if let Some(body) = &call.body {
-            request = request.header("content-type", body.content_type).body(body.bytes.clone());
+        match &call.body {
+            Some(Body::Plain { content_type, bytes }) => {
+                request = request.header("content-type", *content_type).body(bytes.clone());
+            }
+            Some(Body::Multipart(parts)) => request = request.multipart(multipart(parts)?),
+            None => {}
         }
         let started = world.monotonic();
         let result = self.receive(call, request).await;
@@ -358,6 +400,7 @@ impl Api {
         let path = match &call.target {
             Target::Path(path) => path.clone(),
             Target::Link(link) => Url::parse(link).map(|url| url.path().to_owned()).unwrap_or_default(),
+            Target::Whole(_) => return format!("{} to {}", call.method, self.base.host_str().unwrap_or_default()),
         };
         let path = if path.is_empty() { self.base.path() } else { &path };
         format!("{} {path}", call.method)
@@ -374,7 +417,7 @@ impl Api {
                 url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
                 url
             }
-            Target::Link(link) => {
+            Target::Link(link) | Target::Whole(link) => {
                 let url = Url::parse(link).map_err(|_| {
                     Error::bad_response(format!("{}: the next page's address is no URL", self.describe(call)))
                 })?;
@@ -411,6 +454,26 @@ struct FailedAttempt {
     stamp: Stamp,
     /// The request never reached the vendor, so that nothing can have happened.
     not_processed: bool,
+}
+
+fn multipart(parts: &[FormPart]) -> Result<reqwest::multipart::Form, Failed> {
+    parts.iter().try_fold(reqwest::multipart::Form::new(), |form, part| {
+        let mut sent = reqwest::multipart::Part::bytes(part.bytes.clone());
+        if let Some(name) = &part.file_name {
+            sent = sent.file_name(name.clone());
+        }
+        if let Some(content_type) = part.content_type {
+            sent = sent.mime_str(content_type).map_err(|_| defect("a media type cannot be sent"))?;
+        }
+        Ok(form.part(part.name, sent))
+    })
+}
+
+impl FailedAttempt {
+    /// What the vendor refused to look at, or never received, has certainly not happened; neither has what it refused.
+    fn may_have_happened(&self) -> bool {
+        !self.not_processed && matches!(self.error.kind(), ErrorKind::Unavailable | ErrorKind::TimedOut)
+    }
 }
 
 /// Says that a vendor asks for more patience than we have.

@@ -177,7 +177,7 @@ impl Api {
         let known = self.url_of(&next)?;
         let known: HashSet<String> = known.query_pairs().map(|(name, _)| name.into_owned()).collect();
         let earlier = match call.target {
-            Target::Link(_) => {
+            Target::Link(_) | Target::Whole(_) => {
                 self.url_of(&call)?.query_pairs().map(|(n, v)| (n.into_owned(), v.into_owned())).collect()
             }
             Target::Path(_) => call.query,

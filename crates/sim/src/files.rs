@@ -25,18 +25,17 @@ pub(crate) fn config_toml(vendors: &[Vendor]) -> String {
 pub(crate) fn companies_csv(msp: &Msp, vendors: &[Vendor]) -> Result<String> {
     let failed = |error: String| Error::internal(format!("cannot write the companies file: {error}"));
     let mut file = csv::Writer::from_writer(Vec::new());
-    let own = ["company", "domains", "#account", "autotask"];
-    file.write_record(own.into_iter().chain(vendors.iter().map(|vendor| vendor.name)))
+    // Where Autotask is the PSA itself, it has its own column.
+    let has_autotask = vendors.iter().any(|vendor| vendor.name == "autotask");
+    let own = ["company", "domains", "#account"].into_iter().chain((!has_autotask).then_some("autotask"));
+    file.write_record(own.chain(vendors.iter().map(|vendor| vendor.name)))
         .map_err(|error| failed(error.to_string()))?;
     for (number, company) in msp.companies.iter().enumerate() {
-        let own = [
-            company.title(),
-            company.domain().unwrap_or_default(),
-            company.account.clone(),
-            company.psa_id().unwrap_or_default().to_owned(),
-        ];
+        let psa_id = company.psa_id().unwrap_or_default().to_owned();
+        let own = [company.title(), company.domain().unwrap_or_default(), company.account.clone()];
+        let own = own.into_iter().chain((!has_autotask).then_some(psa_id));
         let entries = vendors.iter().map(|vendor| cell(&vendor.books.entries[number]));
-        file.write_record(own.into_iter().chain(entries)).map_err(|error| failed(error.to_string()))?;
+        file.write_record(own.chain(entries)).map_err(|error| failed(error.to_string()))?;
     }
     let bytes = file.into_inner().map_err(|error| failed(error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| failed(error.to_string()))

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `names`, `msp` | the invented companies, their sizes, and who plays which part of the story |
 //! | `books` | what is true at a vendor: its orgs, their counts, its column of the companies file |
+//! | `desk` | the tickets of its PSA |
 //! | `vendors` | one file a vendor: its books, its routes, its section of the config, its lines of the story |
 //! | `kit` | what all vendors need to answer calls |
 //! | `files` | `tallysheet.toml` and `companies.csv` |
@@ -15,6 +16,7 @@
 //! | `server` | the listener, the count of calls, the latency |
 
 mod books;
+mod desk;
 mod expected;
 mod files;
 mod kit;
@@ -24,6 +26,7 @@ mod server;
 mod vendors;
 
 pub use books::Truth;
+pub use desk::{Desk, Fault, OWN_COMPANY, Ticket};
 pub use expected::{Expected, ExpectedRow};
 
 use crate::msp::Msp;
@@ -31,7 +34,7 @@ use crate::server::Server;
 use crate::vendors::Vendor;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tallysheet_core::Result;
+use tallysheet_core::{Error, Result};
 
 /// What kind of MSP to simulate.
 #[derive(Debug, Clone)]
@@ -44,11 +47,13 @@ pub struct Options {
     pub devices_per_company: u32,
     /// How long every answer takes.
     pub latency: Duration,
+    /// The PSA that the MSP has.
+    pub psa: &'static str,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { companies: 25, seed: 7, devices_per_company: 16, latency: Duration::ZERO }
+        Self { companies: 25, seed: 7, devices_per_company: 16, latency: Duration::ZERO, psa: "connectwise-psa" }
     }
 }
 
@@ -56,6 +61,8 @@ impl Default for Options {
 pub struct Simulation {
     msp: Msp,
     vendors: Vec<Vendor>,
+    desk: Desk,
+    delivery: String,
     server: Server,
 }
 
@@ -64,14 +71,26 @@ impl Simulation {
     pub async fn start(options: Options) -> Result<Self> {
         let msp = Msp::invent(&options)?;
         let listener = server::listen().await?;
-        let mut vendors = vendors::all(&msp, &listener.url);
+        let all = vendors::all(&msp, &listener.url, options.psa);
+        let (mut vendors, desk, delivery) =
+            all.ok_or_else(|| Error::config(format!("there is no PSA `{}` in the simulation", options.psa)))?;
         let server = listener.serve(&mut vendors, options.latency);
-        Ok(Self { msp, vendors, server })
+        Ok(Self { msp, vendors, desk, delivery, server })
     }
 
     /// The text of a `tallysheet.toml` whose integrations point here; it expects `companies.csv` beside it.
     pub fn config_toml(&self) -> String {
         files::config_toml(&self.vendors)
+    }
+
+    /// A ticket delivery to the MSP's PSA, to be added to the config.
+    pub fn delivery_toml(&self) -> String {
+        format!("\n[deliver.ticket]\nkind = \"ticket\"\n{}", self.delivery)
+    }
+
+    /// The tickets of the PSA.
+    pub const fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     /// The text of the `companies.csv`.

@@ -1,14 +1,16 @@
 //! One connector set up against one fixture server, made anew and asked again and again.
 
-use crate::case::{Case, Role};
+use crate::case::{Case, Desk, Role};
 use crate::overheard::Overheard;
 use crate::picture::Picture;
 use crate::server::{FixtureServer, Script, Traffic};
+use crate::steps::desk;
 use crate::world::TestWorld;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tallysheet_core::{Connector, Context, CountSource, Counts, Entry, Error, ErrorKind, Registry, Result};
+use tallysheet_core::ticket::{Body, NewTicket, PreparedForm, TicketKey, TicketRef};
+use tallysheet_core::{Capability, Connector, Context, CountSource, Counts, Entry, Error, ErrorKind, Registry, Result};
 
 /// What a run may need in requests beyond those of a run without faults: retries, and a token or two.
 const SPARE: usize = 25;
@@ -20,25 +22,44 @@ pub(crate) struct Bench {
     pub(crate) case: Arc<Case>,
     pub(crate) entry: &'static Entry,
     pub(crate) overheard: Overheard,
-    /// A run of `counts` without faults.
-    pub(crate) counted: Run,
-    /// A run of `check` without faults.
-    pub(crate) checked: Run,
+    /// A run without faults of everything that the connector offers.
+    calm: BTreeMap<Ask, Run>,
+    /// What the desk made of the case's form.
+    pub(crate) prepared: Mutex<Option<PreparedForm>>,
     server: FixtureServer,
     strays: Mutex<Strays>,
 }
 
-/// What a connector is asked.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What a connector is asked. Who asks an exchange first is who is asked again with faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Ask {
+    /// `counts`, and what the engine does with them first.
+    Counts,
     /// `check`
     Check,
     /// `orgs`
     Orgs,
-    /// `counts`, and what the engine does with them first.
-    Counts,
     /// `companies`
     Companies,
+    /// A ticket desk.
+    Desk(Verb),
+}
+
+/// What a ticket desk is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verb {
+    Prepare,
+    Find,
+    FindOfAnyRun,
+    Create,
+    Attachments,
+    Attach,
+    Note,
+}
+
+impl Verb {
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Prepare, Self::Find, Self::FindOfAnyRun, Self::Create, Self::Attachments, Self::Attach, Self::Note];
 }
 
 /// One run: what came out, and what the server saw.
@@ -77,19 +98,44 @@ impl Bench {
         // The registry wants its words for ever; a test ends soon.
         let entry = Registry::new(Box::leak(Box::new([case.slug]))).find(case.slug)?;
         let server = FixtureServer::start(case.clone()).await;
-        let nothing = || Run { result: Ok(Picture::default()), traffic: Traffic::default() };
         let mut bench = Self {
             overheard: Overheard::new(&case),
             entry,
-            counted: nothing(),
-            checked: nothing(),
+            calm: BTreeMap::new(),
+            prepared: Mutex::default(),
             server,
             strays: Mutex::default(),
             case,
         };
-        bench.counted = bench.run(Ask::Counts, Script::default()).await;
-        bench.checked = bench.run(Ask::Check, Script::default()).await;
+        for ask in bench.offered() {
+            let run = bench.run(ask, Script::default()).await;
+            bench.calm.insert(ask, run);
+        }
         Ok(bench)
+    }
+
+    /// What the connector says that it can be asked.
+    fn offered(&self) -> Vec<Ask> {
+        let mut asks = vec![Ask::Check];
+        for capability in self.entry.meta.capabilities {
+            match capability {
+                Capability::Counts => asks.push(Ask::Counts),
+                Capability::Companies => asks.push(Ask::Companies),
+                Capability::Tickets if self.case.desk.is_some() => asks.extend(Verb::ALL.map(Ask::Desk)),
+                Capability::Tickets | Capability::Billing | Capability::Mail => {}
+            }
+        }
+        asks
+    }
+
+    /// Whether the connector says that it can be asked this.
+    pub(crate) fn offers(&self, ask: Ask) -> bool {
+        self.calm.contains_key(&ask)
+    }
+
+    /// Every run without faults.
+    pub(crate) fn calm_runs(&self) -> impl Iterator<Item = (Ask, &Run)> {
+        self.calm.iter().map(|(ask, run)| (*ask, run))
     }
 
     /// Asks a fresh connector in a fresh world.
@@ -115,7 +161,7 @@ impl Bench {
 
     /// Lets the server begin anew, with a budget for so many runs at once.
     pub(crate) fn begin(&self, script: Script, world: &TestWorld, runs: usize) {
-        let calm = self.counted.calls().max(self.checked.calls()).max(self.case.exchanges.len());
+        let calm = self.calm.values().map(Run::calls).max().unwrap_or(0).max(self.case.exchanges.len());
         self.server.begin(script, calm * runs + SPARE, world);
     }
 
@@ -163,6 +209,7 @@ impl Bench {
                 Some(directory) => directory.companies().await.map(Picture::from),
                 None => Err(Error::config("the connector lists no companies")),
             },
+            Ask::Desk(verb) => self.ask_desk(connector, verb).await,
         };
         result.inspect_err(|error| self.overheard.error(error))
     }
@@ -174,14 +221,43 @@ impl Bench {
         Ok(counts)
     }
 
-    /// What makes the connector ask an exchange: `counts`, else `check`.
+    async fn ask_desk(&self, connector: &Connector, verb: Verb) -> Result<Picture> {
+        let desk = connector.tickets.as_ref().ok_or_else(|| Error::config("the connector has no tickets"))?;
+        let case = self.case.desk.as_ref().ok_or_else(|| Error::config("the case has no desk"))?;
+        let prepared = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let form = || prepared().ok_or_else(|| Error::config("`prepare` failed, so nothing else can be asked"));
+        let ticket = TicketRef { id: case.created.0.to_owned(), number: case.created.1.to_owned() };
+        let body = Body { text: Desk::TEXT.to_owned(), html: Desk::HTML.to_owned() };
+        let key = TicketKey { run: Desk::RUN.to_owned(), delivery: Desk::DELIVERY.to_owned() };
+        Ok(Picture::of_desk(match verb {
+            Verb::Prepare => {
+                let form = desk.prepare(&case.form).await?;
+                let told = format!("company {} {}", form.company_id, form.company_name);
+                *self.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(form);
+                told
+            }
+            Verb::Find => desk::found(&desk.find(&form()?, &desk::search(false)).await?),
+            Verb::FindOfAnyRun => desk::found(&desk.find(&form()?, &desk::search(true)).await?),
+            Verb::Create => {
+                let created = desk.create(&NewTicket { form: form()?, body, key }, Some(&Desk::file())).await?;
+                desk::created(&created.ticket.id, &created.ticket.number, created.attached)
+            }
+            Verb::Attachments => format!("files {:?}", desk.attachments(&ticket).await?),
+            Verb::Attach => desk.attach(&ticket, &Desk::file()).await.map(|()| "done".to_owned())?,
+            Verb::Note => desk.add_note(&ticket, &body).await.map(|()| "done".to_owned())?,
+        }))
+    }
+
+    /// What makes the connector ask an exchange: `counts`, else `check`, and so on.
     pub(crate) fn asked_by(&self, index: usize) -> Ask {
-        if self.counted.asked(index) > 0 { Ask::Counts } else { Ask::Check }
+        let asked = self.calm.iter().find(|(_, run)| run.asked(index) > 0);
+        asked.map_or(Ask::Check, |(ask, _)| *ask)
     }
 
     /// The run without faults that a faulty one is held against.
     pub(crate) fn calm(&self, ask: Ask) -> &Run {
-        if ask == Ask::Check { &self.checked } else { &self.counted }
+        let ask = if ask == Ask::Orgs { Ask::Counts } else { ask };
+        &self.calm[&ask]
     }
 
     /// What must come out.
@@ -193,6 +269,7 @@ impl Bench {
             Ask::Companies => {
                 Picture::from(self.case.companies.iter().map(|company| company.0.clone()).collect::<Vec<_>>())
             }
+            Ask::Desk(verb) => self.case.desk.as_ref().map(|case| desk::expected(case, verb)).unwrap_or_default(),
         }
     }
 }

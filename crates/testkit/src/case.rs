@@ -8,6 +8,7 @@
 
 use serde_json::Value;
 use std::path::Path;
+use tallysheet_core::ticket::{Attachment, TicketForm};
 use tallysheet_core::{Code, DirectoryCompany};
 
 /// One connector's case.
@@ -33,6 +34,8 @@ pub struct Case {
     pub expect: Vec<Org>,
     /// What `companies` must return, in any order, where the connector is a company directory.
     pub companies: Vec<Company>,
+    /// What the ticket desk is asked and must answer, where the connector has tickets.
+    pub desk: Option<Desk>,
     /// The vendor's own totals: label and number.
     pub vendor_totals: Vec<(&'static str, &'static str)>,
     /// Answers with status 200 that are errors, and the code each must become, at every exchange of a list.
@@ -60,6 +63,8 @@ pub struct Exchange {
     pub(crate) counted_at: Vec<&'static str>,
     pub(crate) means: Vec<(u16, Code)>,
     pub(crate) tolerates: Vec<u16>,
+    pub(crate) changes: bool,
+    pub(crate) nothing: Option<Value>,
 }
 
 /// What a request's body must be.
@@ -67,6 +72,81 @@ pub struct Exchange {
 pub(crate) enum Sent {
     Form(Vec<(String, String)>),
     Json(Value),
+    Bytes(&'static str, Vec<u8>),
+    Multipart(Vec<Part>),
+}
+
+/// A part of a `multipart/form-data` body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub(crate) name: String,
+    pub(crate) file_name: Option<String>,
+    pub(crate) content_type: Option<String>,
+    pub(crate) text: String,
+}
+
+impl Part {
+    /// A plain value.
+    pub fn text(name: &str, text: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), file_name: None, content_type: None, text: text.into() }
+    }
+
+    /// A value with a media type of its own.
+    pub fn typed(name: &str, content_type: &str, text: impl Into<String>) -> Self {
+        Self { content_type: Some(content_type.to_owned()), ..Self::text(name, text) }
+    }
+
+    /// The file that [`Desk`] speaks of.
+    pub fn file(name: &str) -> Self {
+        let Attachment { file_name, content_type, .. } = Desk::file();
+        Self { file_name: Some(file_name), ..Self::typed(name, content_type, Desk::FILE) }
+    }
+}
+
+/// What a ticket desk is asked, and what must come out. The run, the delivery, the body and the file are the suite's own.
+#[derive(Clone)]
+pub struct Desk {
+    /// What the config says of the ticket: names, so that they must be looked up.
+    pub form: TicketForm,
+    /// The company that they lead to: id and name.
+    pub company: (&'static str, &'static str),
+    /// For a field of the form, or `company`: what must be told where its name is wrong.
+    pub wrong: Vec<(&'static str, Vec<&'static str>)>,
+    /// The tickets of this run that the exchanges hold: id, number, and whether it is open.
+    pub found: Vec<(&'static str, &'static str, bool)>,
+    /// The same for any run of the delivery.
+    pub found_of_any_run: Vec<(&'static str, &'static str, bool)>,
+    /// The ticket that is made: id and number.
+    pub created: (&'static str, &'static str),
+    /// Whether the file goes with it in the same call.
+    pub created_with_file: bool,
+    /// The files that the ticket holds.
+    pub attachments: Vec<&'static str>,
+}
+
+impl Desk {
+    /// The run whose report is delivered.
+    pub const RUN: &'static str = "20261101T060000Z-4f2a";
+    /// The delivery's name.
+    pub const DELIVERY: &'static str = "ticket";
+    /// The key that the ticket must carry.
+    pub const KEY: &'static str = "tallysheet:20261101T060000Z-4f2a:ticket";
+    /// The body as text.
+    pub const TEXT: &'static str = "Companies: 3\nFailures: 1 < 2";
+    /// The body as HTML.
+    pub const HTML: &'static str = "<p>Companies: 3</p><p>Failures: 1 &lt; 2</p>";
+    /// What the file holds.
+    pub const FILE: &'static str = "Company,Devices\r\nplanted-customer,3\r\n";
+    /// Its name.
+    pub const FILE_NAME: &'static str = "billing-counts-2026-11-01.csv";
+
+    pub(crate) fn file() -> Attachment {
+        Attachment {
+            file_name: Self::FILE_NAME.to_owned(),
+            content_type: "text/csv; charset=utf-8",
+            bytes: Self::FILE.as_bytes().to_vec(),
+        }
+    }
 }
 
 /// When a request is made.
@@ -76,7 +156,7 @@ pub(crate) enum Role {
     Token,
     /// By `check` only.
     Check,
-    /// By `counts`, and by `check` or `orgs` where they need it too.
+    /// By `counts`, and by `check` or `orgs` where they need it too; by a directory, by a ticket desk.
     List,
 }
 
@@ -99,6 +179,8 @@ impl Exchange {
             counted_at: Vec::new(),
             means: Vec::new(),
             tolerates: Vec::new(),
+            changes: false,
+            nothing: None,
         }
     }
 
@@ -110,6 +192,30 @@ impl Exchange {
     /// A POST to `url` + `path`.
     pub fn post(path: impl Into<String>) -> Self {
         Self::new("POST", path)
+    }
+
+    /// A PUT to `url` + `path`.
+    pub fn put(path: impl Into<String>) -> Self {
+        Self::new("PUT", path)
+    }
+
+    /// A PATCH of `url` + `path`.
+    pub fn patch(path: impl Into<String>) -> Self {
+        Self::new("PATCH", path)
+    }
+
+    /// Says that the request changes something at the vendor: it must never be repeated where it may have happened.
+    #[must_use]
+    pub const fn changes(mut self) -> Self {
+        self.changes = true;
+        self
+    }
+
+    /// What a search for tickets is answered with where there is none.
+    #[must_use]
+    pub fn nothing(mut self, reply: Value) -> Self {
+        self.nothing = Some(reply);
+        self
     }
 
     /// Marks a request for a token. Its answer holds `planted-…` as the token, perhaps with `{{n}}` for how many were issued.
@@ -152,6 +258,20 @@ impl Exchange {
     #[must_use]
     pub fn json(mut self, body: Value) -> Self {
         self.body = Some(Sent::Json(body));
+        self
+    }
+
+    /// The bytes that the request must carry, exactly.
+    #[must_use]
+    pub fn bytes(mut self, content_type: &'static str, bytes: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(Sent::Bytes(content_type, bytes.into()));
+        self
+    }
+
+    /// The parts that the request must carry, exactly and in this order.
+    #[must_use]
+    pub fn multipart(mut self, parts: Vec<Part>) -> Self {
+        self.body = Some(Sent::Multipart(parts));
         self
     }
 

@@ -11,7 +11,7 @@
 //!
 //! | step | promise |
 //! | --- | --- |
-//! | `happy` | `counts` gives what the case expects: each org, value, total and what is left out. Each exchange of a list is asked exactly once, each for a token at most once, and the order of answers changes nothing |
+//! | `happy` | `counts` gives what the case expects: each org, value, total and what is left out; a ticket desk looks up, finds, makes, attaches and notes what it should. Each exchange of a list is asked exactly once, each for a token at most once, and the order of answers changes nothing |
 //! | `orgs` | `orgs` lists the same orgs |
 //! | `companies` | a company directory lists what the case expects, each company once, and asks nothing twice; where a call of it fails, it lists nothing |
 //! | `check` | `check` says whose credential it is |
@@ -25,6 +25,9 @@
 //! | `missing` | a counted value that is absent or null fails; it is never zero |
 //! | `single_flight` | ten calls at once need one token |
 //! | `polite` | the user's `requests_per_minute` holds in every sixty seconds, and every call says that it is Tallysheet's |
+//! | `wrong_names` | a ticket's wrong board, status or company is answered with those that exist |
+//! | `finds_nothing` | a search for tickets that finds none says so |
+//! | `once` | a change whose answer is lost is asked for once, and the error says that it may be done |
 //! | `declared` | what the connector declares is what it does: capabilities, metrics |
 //! | `documented` | its README has the headings and every key, its `example.toml` works |
 //! | `quiet` | in all of this nothing that is said holds a secret or the body of an answer |
@@ -33,9 +36,10 @@
 //! A step that cannot apply is named in [`Case::skips`], with the reason.
 
 use crate::bench::Bench;
-use crate::case::Case;
+#[allow(unused_imports, reason = "named in the documentation")]
+use crate::case::{Case, Desk};
 use crate::server::Script;
-use crate::steps::{calls, claims, faults};
+use crate::steps::{calls, claims, desk, faults};
 use crate::world::TestWorld;
 use futures_util::future::LocalBoxFuture;
 use std::fmt;
@@ -77,6 +81,9 @@ const STEPS: &[(&str, Step)] = &[
     ("missing", |bench| Box::pin(faults::missing(bench))),
     ("single_flight", |bench| Box::pin(calls::single_flight(bench))),
     (POLITE, |bench| Box::pin(calls::polite(bench))),
+    ("wrong_names", |bench| Box::pin(desk::wrong_names(bench))),
+    ("finds_nothing", |bench| Box::pin(desk::finds_nothing(bench))),
+    ("once", |bench| Box::pin(desk::once(bench))),
     ("declared", |bench| Box::pin(claims::declared(bench))),
     ("documented", |bench| Box::pin(async { claims::documented(bench) })),
 ];
@@ -93,6 +100,15 @@ pub async fn conformance(case: Case) {
     let failures = examine(case).await;
     let told: Vec<String> = failures.iter().map(ToString::to_string).collect();
     assert!(failures.is_empty(), "{} promises are broken:\n{}", told.len(), told.join("\n"));
+}
+
+/// Runs the suite for a connector with tickets.
+///
+/// # Panics
+/// Where the case has no [`Desk`], or the connector breaks a promise.
+pub async fn ticket_conformance(case: Case) {
+    assert!(case.desk.is_some(), "{}: the case says nothing of the ticket desk", case.slug);
+    conformance(case).await;
 }
 
 /// What `counts` returns for a case, notices and all, in a world that the test holds: for a connector's own traps.

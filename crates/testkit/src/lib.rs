@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | [`case`] | a connector's test as data |
 //! | [`mod@conformance`] | the suite: its steps, and how they are run |
-//! | `steps` | the steps themselves: calls, faults, claims |
+//! | `steps` | the steps themselves: calls, faults, claims, the ticket desk |
 //! | `bench` | one connector set up against one fixture server, asked again and again |
 //! | `server`, `request` | the fixture server: what it answers, and which request is meant |
 //! | `picture` | what came out, in a form that can be compared |
@@ -22,6 +22,6 @@ mod server;
 mod steps;
 pub mod world;
 
-pub use case::{Case, Company, Exchange, Expected, Org};
-pub use conformance::{Failure, conformance, counts, examine};
+pub use case::{Case, Company, Desk, Exchange, Expected, Org, Part};
+pub use conformance::{Failure, conformance, counts, examine, ticket_conformance};
 pub use world::TestWorld;

@@ -18,6 +18,8 @@ pub(crate) struct Picture {
     orgs: BTreeMap<String, OrgPicture>,
     totals: BTreeMap<String, Decimal>,
     companies: BTreeMap<String, Vec<DirectoryCompany>>,
+    /// What a ticket desk said, in words.
+    desk: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,12 +68,18 @@ impl Picture {
         self
     }
 
+    /// What a ticket desk says.
+    pub(crate) fn of_desk(told: impl Into<String>) -> Self {
+        Self { desk: told.into(), ..Self::default() }
+    }
+
     /// What is different from `wanted`, one line each.
     pub(crate) fn differences(&self, wanted: &Self) -> Vec<String> {
         let mut found = Vec::new();
         compare(&mut found, "the account", &self.account, &wanted.account);
         compare_maps(&mut found, "the vendor's total of", &self.totals, &wanted.totals);
         compare_maps(&mut found, "the company", &self.companies, &wanted.companies);
+        compare(&mut found, "what the desk says", &self.desk, &wanted.desk);
         for id in ids(self, wanted) {
             match (self.orgs.get(id), wanted.orgs.get(id)) {
                 (Some(org), Some(wanted)) => found.extend(org.differences(id, wanted)),

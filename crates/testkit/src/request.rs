@@ -1,7 +1,7 @@
 //! Which exchange a request means. Matching is exact, so that a parameter that a connector forgets, adds or
 //! misspells fails its test instead of being answered all the same.
 
-use crate::case::{Case, Exchange, Role, Sent};
+use crate::case::{Case, Exchange, Part, Role, Sent};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use wiremock::Request;
@@ -129,5 +129,53 @@ fn body_differences(request: &Request, exchange: &Exchange, known: &Placeholders
             let same = request.body_json::<serde_json::Value>().is_ok_and(|got| got == wanted);
             if same { Vec::new() } else { vec![format!("the body is `{}`, expected `{wanted}`", shown())] }
         }
+        Some(Sent::Bytes(content_type, bytes)) => {
+            let got = header(request, "content-type");
+            if got == *content_type && request.body == *bytes {
+                return Vec::new();
+            }
+            vec![format!("the body is `{}` ({got}), expected other bytes of {content_type}", shown())]
+        }
+        Some(Sent::Multipart(parts)) => {
+            let filled = |part: &Part| Part { text: known.fill(&part.text), ..part.clone() };
+            let wanted: Vec<Part> = parts.iter().map(filled).collect();
+            match parts_of(request) {
+                Some(got) if got == wanted => Vec::new(),
+                Some(got) => vec![format!("the parts are {got:?}, expected {wanted:?}")],
+                None => vec![format!("the body is `{}`, expected multipart/form-data", shown())],
+            }
+        }
     }
+}
+
+fn header<'a>(request: &'a Request, name: &str) -> &'a str {
+    request.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The parts of a `multipart/form-data` body (RFC 7578).
+fn parts_of(request: &Request) -> Option<Vec<Part>> {
+    let (kind, boundary) = header(request, "content-type").split_once("boundary=")?;
+    let body = String::from_utf8(request.body.clone()).ok().filter(|_| kind.starts_with("multipart/form-data"))?;
+    let mark = format!("--{}", boundary.trim_matches('"'));
+    let (parts, end) = body.rsplit_once(&mark)?;
+    if end.trim() != "--" {
+        return None;
+    }
+    parts.split(&mark).skip(1).map(part).collect()
+}
+
+fn part(text: &str) -> Option<Part> {
+    let (head, value) = text.strip_prefix("\r\n")?.strip_suffix("\r\n")?.split_once("\r\n\r\n")?;
+    let field = |name: &str| {
+        let line = head.lines().find(|line| line.to_lowercase().starts_with(name))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    let disposition = field("content-disposition")?;
+    let parameter = |name: &str| Some(disposition.split_once(&format!("; {name}=\""))?.1.split('"').next()?.to_owned());
+    Some(Part {
+        name: parameter("name")?,
+        file_name: parameter("filename"),
+        content_type: field("content-type"),
+        text: value.to_owned(),
+    })
 }

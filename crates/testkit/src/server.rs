@@ -71,6 +71,8 @@ impl Fault {
 pub(crate) struct Script {
     /// What goes wrong.
     pub(crate) fault: Option<Fault>,
+    /// What exchanges answer instead, all being well.
+    pub(crate) replies: Vec<(usize, Answer)>,
     /// Early answers come late, so that answers to calls side by side change their order.
     pub(crate) out_of_order: bool,
 }
@@ -218,7 +220,8 @@ impl State {
             return self.template(&fault.answer, self.tokens.len());
         }
 
-        let answer = Answer::of(&self.case.exchanges[index]);
+        let instead = self.script.replies.iter().find(|(at, _)| *at == index).map(|(_, answer)| answer.clone());
+        let answer = instead.unwrap_or_else(|| Answer::of(&self.case.exchanges[index]));
         let template = self.template(&answer, self.tokens.len() + usize::from(is_token));
         self.served[index] += 1;
         if is_token {

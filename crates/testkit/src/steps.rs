@@ -2,6 +2,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod claims;
+pub(crate) mod desk;
 pub(crate) mod faults;
 
 use crate::case::Exchange;

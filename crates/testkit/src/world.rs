@@ -72,6 +72,10 @@ impl World for TestWorld {
         Ok(())
     }
 
+    fn state_place(&self, name: &str) -> String {
+        format!("state/{name}")
+    }
+
     fn try_lock_state(&self, name: &str) -> Result<Option<Box<dyn Send + Sync>>> {
         let fresh = self.inner().locks.insert(name.to_owned());
         Ok(fresh.then(|| Box::new(Lock { world: self.clone(), name: name.to_owned() }) as Box<dyn Send + Sync>))

@@ -33,6 +33,33 @@ fn an_ending_of_the_url_may_be_written_or_left_out() {
     assert_eq!(base("https://proxy.example/datto"), "https://proxy.example/datto");
 }
 
+#[test]
+fn another_host_keeps_scheme_port_and_path_unless_it_names_its_own() {
+    let moved = |url: &str, host: &str| {
+        let api = Api::builder(&context(url, Arc::new(TestWorld::new())), None).build().unwrap();
+        api.at_host(host).map(|api| (api.host().to_owned(), api.address(None, "/x"))).map_err(|error| error.kind())
+    };
+    for (url, host, address) in [
+        ("https://a.example", "b.example", "https://b.example/x"),
+        ("https://a.example", "B.Example", "https://b.example/x"),
+        ("http://127.0.0.1:8080/mount", "127.0.0.1", "http://127.0.0.1:8080/mount/x"),
+        ("http://127.0.0.1:8080/mount", "127.0.0.1:9090", "http://127.0.0.1:9090/mount/x"),
+        ("https://a.example:8443", "b.example:443", "https://b.example/x"),
+        ("https://a.example:8443", "https://b.example", "https://b.example/x"),
+        ("http://a.example", "https://b.example:8443/", "https://b.example:8443/x"),
+        ("http://a.example:8080", "[::1]", "http://[::1]:8080/x"),
+    ] {
+        assert_eq!(moved(url, host).map(|(_, address)| address), Ok(address.to_owned()), "{url}, {host}");
+    }
+    assert_eq!(moved("https://a.example", "B.example").map(|(host, _)| host), Ok("b.example".to_owned()));
+    // Nothing but a host, and never without the encryption that there was.
+    for host in
+        ["", "b.example/path", "b.example?x=1", "me@b.example", "b example", "http://b.example", "ftp://b.example"]
+    {
+        assert_eq!(moved("https://a.example", host).err(), Some(ErrorKind::BadResponse), "{host}");
+    }
+}
+
 #[tokio::test]
 async fn queries_are_spelled_as_rfc_3986_says() {
     let vendor = Vendor::answering([ok(json!({}))]).await;

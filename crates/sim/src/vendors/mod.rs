@@ -3,8 +3,11 @@
 mod auvik;
 mod connectwise_asio;
 mod connectwise_automate;
+mod connectwise_psa;
 mod datto_rmm;
 mod datto_west;
+mod dropsuite;
+mod duo;
 mod huntress;
 mod immybot;
 mod itglue;
@@ -13,6 +16,7 @@ mod ninjaone;
 mod pax8;
 
 use crate::books::Books;
+use crate::desk::Desk;
 use crate::msp::Msp;
 use axum::Router;
 
@@ -34,8 +38,20 @@ pub(crate) struct Vendor {
     pub(crate) story: Vec<String>,
 }
 
+/// A vendor that is the MSP's PSA.
+pub(crate) struct Psa {
+    pub(crate) vendor: Vendor,
+    /// The lines of a ticket delivery, but for its kind.
+    pub(crate) delivery: String,
+    /// Its tickets.
+    pub(crate) desk: Desk,
+}
+
 /// Invents a vendor's books for the MSP and answers for it under the base URL.
 type Invent = fn(&Msp, &str) -> Vendor;
+
+/// The same for a PSA.
+type InventPsa = fn(&Msp, &str) -> Psa;
 
 /// In the order of columns.
 const VENDORS: &[Invent] = &[
@@ -47,11 +63,25 @@ const VENDORS: &[Invent] = &[
     immybot::vendor,
     microsoft_graph::vendor,
     huntress::vendor,
+    duo::vendor,
     itglue::vendor,
     auvik::vendor,
+    dropsuite::vendor,
     pax8::vendor,
 ];
 
-pub(crate) fn all(msp: &Msp, base: &str) -> Vec<Vendor> {
-    VENDORS.iter().map(|invent| invent(msp, base)).collect()
+/// The PSAs, each by its integration's name. An MSP has one of them.
+const PSAS: &[(&str, InventPsa)] = &[("connectwise-psa", connectwise_psa::psa)];
+
+/// The vendors of an MSP with this PSA, and what belongs to the PSA; nothing where there is no such PSA.
+pub(crate) fn all(msp: &Msp, base: &str, psa: &str) -> Option<(Vec<Vendor>, Desk, String)> {
+    let (_, invent) = PSAS.iter().find(|(name, _)| *name == psa)?;
+    let Psa { vendor: psa, delivery, desk } = invent(msp, base);
+    let mut vendors: Vec<Vendor> = VENDORS.iter().map(|invent| invent(msp, base)).collect();
+    match vendors.iter_mut().find(|vendor| vendor.name == psa.name) {
+        // It counts, too.
+        Some(place) => *place = psa,
+        None => vendors.push(psa),
+    }
+    Some((vendors, desk, delivery))
 }

@@ -46,7 +46,12 @@ impl Client {
     }
 
     pub(crate) fn post_json(&self, url: &str, authorization: &str, body: &Value) -> (u16, Value) {
-        let mut answer = self.agent.post(url).header("Authorization", authorization).send_json(body).unwrap();
+        self.post_with(url, &[("Authorization", authorization)], body)
+    }
+
+    pub(crate) fn post_with(&self, url: &str, headers: &[(&str, &str)], body: &Value) -> (u16, Value) {
+        let request = headers.iter().fold(self.agent.post(url), |request, (name, value)| request.header(*name, *value));
+        let mut answer = request.send_json(body).unwrap();
         (answer.status().as_u16(), answer.body_mut().read_json().unwrap())
     }
 }

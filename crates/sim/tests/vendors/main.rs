@@ -5,6 +5,8 @@
 mod auvik;
 #[path = "../common/mod.rs"]
 mod common;
+mod dropsuite;
+mod duo;
 mod itglue;
 
 use base64::Engine;

@@ -1,14 +1,16 @@
 //! What the connector says of itself, and what its case says of the vendor.
 
-use crate::bench::Bench;
+use crate::bench::{Ask, Bench};
 use crate::steps::{lists, rows};
 use crate::world::TestWorld;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use tallysheet_core::{Capability, Counted, Metric, MetricDef, MetricKind, Outcome};
 
-/// The headings of a connector's README.
-const HEADINGS: [&str; 6] = ["What is counted", "Credential", "Settings", "Limits", "Quirks", "Sources"];
+/// The headings of a connector's README, behind the first.
+const HEADINGS: [&str; 5] = ["Credential", "Settings", "Limits", "Quirks", "Sources"];
+/// The first, where it counts and where it does not.
+const FIRST_HEADING: [&str; 2] = ["What is counted", "What it does"];
 /// Keys that every integration takes.
 const COMMON_KEYS: [&str; 10] = [
     "kind",
@@ -35,6 +37,10 @@ pub(crate) fn pages(bench: &Bench) -> Vec<String> {
             found.push(format!("{list}: {} has no rows where the case says", bench.case.name_of(index)));
         }
         sizes_of_lists.push(sizes.into_iter().flatten().collect::<Vec<usize>>());
+    }
+    // A desk without a directory has no list of its own to page through.
+    if !bench.offers(Ask::Counts) && !bench.offers(Ask::Companies) {
+        return found;
     }
     let tries_paging = |sizes: &Vec<usize>| {
         let unequal: BTreeSet<&usize> = sizes.iter().filter(|size| **size > 0).collect();
@@ -63,6 +69,9 @@ pub(crate) async fn declared(bench: &Bench) -> Vec<String> {
         found.push(format!("it declares {declared:?} and offers {offered:?}"));
     }
 
+    if !declared.contains(&Capability::Counts) {
+        return found;
+    }
     let counts = match bench.counts(&connector).await {
         Ok(counts) => counts,
         Err(error) => return vec![error.to_string()],
@@ -115,9 +124,15 @@ pub(crate) fn documented(bench: &Bench) -> Vec<String> {
     let mut found = Vec::new();
     match read(&folder.join("README.md")) {
         Ok(readme) => {
+            let counts = bench.entry.meta.capabilities.contains(&Capability::Counts);
+            let first = if counts { &FIRST_HEADING[..1] } else { &FIRST_HEADING[1..] };
             let heading = |heading: &&&str| !readme.lines().any(|line| line.trim_end() == format!("## {heading}"));
             found.extend(
-                HEADINGS.iter().filter(heading).map(|heading| format!("README.md lacks the heading `## {heading}`")),
+                first
+                    .iter()
+                    .chain(&HEADINGS)
+                    .filter(heading)
+                    .map(|heading| format!("README.md lacks the heading `## {heading}`")),
             );
             let unnamed = keys.iter().filter(|key| !readme.contains(&format!("`{key}`")));
             found.extend(unnamed.map(|key| format!("README.md does not name the key `{key}`")));
