@@ -99,7 +99,7 @@ impl CountSource for Pax8 {
         for (id, row) in subscriptions {
             let billing = self.billing(&row);
             let term = row.term().filter(|_| self.config.split_by_term && billing != Billing::Counted(Figure::Trial));
-            let product = Product { term, ..Product::new(row.product_id.0, row.product_name.unwrap_or_default()) };
+            let product = Product::new(row.product_id.0, row.product_name.unwrap_or_default()).of_term(term.as_deref());
             fold.add(row.company_id.as_str(), &id, product, billing, row.quantity.map(|quantity| quantity.0));
         }
         // Deleted companies, and products of older accounts.

@@ -159,11 +159,32 @@ impl OrgCounts {
         Self { org, standing: Standing::Customer, counted: Counted::Whole(outcome), left_out: Vec::new() }
     }
 
+    /// The same org with a text as the vendor sent it; one that it left out is `missing-value`.
+    #[must_use]
+    pub fn text(mut self, metric: &'static MetricDef, text: Option<&str>) -> Self {
+        let missing = || Failure::new(Code::MissingValue, format!("the vendor sent no {}", metric.name));
+        let outcome = text.map_or_else(|| Outcome::Failed(missing()), |text| Outcome::Text(text.to_owned()));
+        if let Counted::Each(values) = &mut self.counted {
+            values.push((Metric::Fixed(metric), outcome));
+        }
+        self
+    }
+
+    /// The same org, left out by a rule: blank everywhere, its numbers told as left out.
+    #[must_use]
+    pub fn left_out(self, reason: &'static str) -> Self {
+        self.left_out_where(|_| true, reason)
+    }
+
     /// The same org, left out by a rule of every metric but `kept`: blank there, its numbers told as left out.
     #[must_use]
-    pub fn left_out_but(mut self, kept: &'static MetricDef, reason: &'static str) -> Self {
+    pub fn left_out_but(self, kept: &'static MetricDef, reason: &'static str) -> Self {
+        self.left_out_where(|metric| *metric != Metric::Fixed(kept), reason)
+    }
+
+    fn left_out_where(mut self, is_left_out: impl Fn(&Metric) -> bool, reason: &'static str) -> Self {
         let Counted::Each(values) = &mut self.counted else { return self };
-        for (metric, outcome) in values.iter_mut().filter(|(metric, _)| *metric != Metric::Fixed(kept)) {
+        for (metric, outcome) in values.iter_mut().filter(|(metric, _)| is_left_out(metric)) {
             if let Outcome::Number(quantity) = std::mem::replace(outcome, Outcome::LeftOut(reason)) {
                 self.left_out.push(LeftOut { metric: metric.clone(), reason, quantity });
             }
@@ -213,5 +234,23 @@ mod tests {
         assert_eq!(org.counted, Counted::Each(expected));
         assert_eq!(org.held(&ALL, "deleted"), 7.into());
         assert_eq!(org.held(&SOME, "deleted"), 3.into());
+
+        let org = org.left_out("expired");
+        let expected = [(&ALL, "on trial"), (&SOME, "expired")];
+        let told: Vec<_> = org.left_out.iter().map(|left| (left.metric.label(), left.reason)).collect();
+        assert_eq!(told[1..], expected.map(|(metric, reason)| (metric.name.to_owned(), reason)));
+        assert!(matches!(&org.counted, Counted::Each(values)
+            if values.iter().all(|(_, outcome)| *outcome == Outcome::LeftOut("expired"))));
+    }
+
+    #[test]
+    fn a_text_is_shown_or_missing() {
+        static EDITION: MetricDef = MetricDef::text("Edition");
+        let told = |text| match OrgCounts::new(VendorOrg::new("1", "Acme"), Vec::new()).text(&EDITION, text).counted {
+            Counted::Each(values) => values,
+            Counted::Whole(outcome) => panic!("{outcome:?}"),
+        };
+        assert_eq!(told(Some("Plus")), [(Metric::Fixed(&EDITION), Outcome::Text("Plus".to_owned()))]);
+        assert!(matches!(&told(None)[..], [(_, Outcome::Failed(failure))] if failure.code == Code::MissingValue));
     }
 }

@@ -215,6 +215,24 @@ impl Product {
         Self { id: id.into(), name: name.into(), term: None, unit: None }
     }
 
+    /// The same product, apart from that of other terms. Each vendor has words of its own for the usual terms: they become
+    /// `Monthly`, `1-Year`, `2-Year`, `3-Year`. Another word stays as it is.
+    #[must_use]
+    pub fn of_term(self, term: Option<&str>) -> Self {
+        let usual = |word: &str| {
+            match word.to_lowercase().as_str() {
+                "monthly" | "1-month" => "Monthly",
+                "annual" | "yearly" | "1-year" => "1-Year",
+                "biennial" | "2-year" => "2-Year",
+                "triennial" | "3-year" => "3-Year",
+                _ => return word.to_owned(),
+            }
+            .to_owned()
+        };
+        let term = term.map(str::trim).filter(|term| !term.is_empty());
+        Self { term: term.map(usual), ..self }
+    }
+
     /// `NAME (TERM) [UNIT] (figure)`, as far as there is one.
     pub fn label(&self, figure: Figure) -> String {
         let mut label = self.name.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -59,6 +59,24 @@ fn product(id: &str, name: &str) -> Product {
 }
 
 #[test]
+fn a_term_has_one_word_whatever_the_vendor_calls_it() {
+    for (word, label) in [
+        (Some("Monthly"), "Mail Suite (Monthly)"),
+        (Some("1-Month"), "Mail Suite (Monthly)"),
+        (Some("annual"), "Mail Suite (1-Year)"),
+        (Some(" Yearly "), "Mail Suite (1-Year)"),
+        (Some("1-Year"), "Mail Suite (1-Year)"),
+        (Some("Biennial"), "Mail Suite (2-Year)"),
+        (Some("Triennial"), "Mail Suite (3-Year)"),
+        (Some("Activation"), "Mail Suite (Activation)"),
+        (Some(" "), "Mail Suite"),
+        (None, "Mail Suite"),
+    ] {
+        assert_eq!(product("p", "Mail Suite").of_term(word).label(Figure::Quantity), label);
+    }
+}
+
+#[test]
 fn a_device_counts_once_as_each_of_its_metrics() {
     let mut devices = devices();
     let server = Verdict::counted([&ALL, &SERVERS]);

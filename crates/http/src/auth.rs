@@ -111,6 +111,7 @@ impl Auth for Bearer {
 }
 
 /// One or several headers that hold keys.
+#[derive(Clone)]
 pub struct ApiKey {
     headers: Vec<(&'static str, Secret)>,
 }
@@ -136,6 +137,11 @@ impl ApiKey {
         self.headers.push((header, key.clone()));
         self
     }
+
+    /// The key of a gateway that stands before the vendor: shown besides the vendor's own credential.
+    pub fn beside<A: Auth>(self, auth: A) -> Beside<A> {
+        Beside { key: self, auth }
+    }
 }
 
 #[async_trait]
@@ -148,6 +154,23 @@ impl Auth for ApiKey {
     }
     async fn refresh(&self, _: Stamp) -> Result<bool> {
         Ok(false)
+    }
+}
+
+/// A credential and a key besides; see [`ApiKey::beside`].
+pub struct Beside<A> {
+    key: ApiKey,
+    auth: A,
+}
+
+#[async_trait]
+impl<A: Auth> Auth for Beside<A> {
+    async fn apply(&self, request: &mut Outgoing<'_>) -> Result<Stamp> {
+        self.key.apply(request).await?;
+        self.auth.apply(request).await
+    }
+    async fn refresh(&self, rejected: Stamp) -> Result<bool> {
+        self.auth.refresh(rejected).await
     }
 }
 

@@ -36,7 +36,7 @@ pub mod tenants;
 pub mod token;
 
 pub use api::{Api, ApiBuilder, Retry};
-pub use auth::{ApiKey, Auth, Basic, Bearer, Outgoing, Signed, Stamp};
+pub use auth::{ApiKey, Auth, Basic, Bearer, Beside, Outgoing, Signed, Stamp};
 pub use call::{Call, FormPart, segment};
 pub use login::{Login, Totp};
 pub use paging::{Next, Pages, Part, Position};

@@ -106,14 +106,20 @@ impl Reply {
         Error::bad_response(format!("{} was answered with {what}", self.request))
     }
 
-    /// `Retry-After` in seconds or as a date.
+    /// `Retry-After` in seconds or as a date; without it what a 429 of Azure's gateway says: `Try again in 7 seconds.`
     pub(crate) fn retry_after(&self, now: jiff::Timestamp) -> Option<Duration> {
-        let text = self.header("retry-after")?.trim();
+        let Some(text) = self.header("retry-after").map(str::trim) else { return self.wait_in_words() };
         if let Ok(seconds) = text.parse::<u64>() {
             return Some(Duration::from_secs(seconds));
         }
         let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
         Some(Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO))
+    }
+
+    fn wait_in_words(&self) -> Option<Duration> {
+        let text = String::from_utf8_lossy(if self.status == 429 { &self.body } else { &[] }).to_lowercase();
+        let (number, unit) = text.split_once("try again in ")?.1.split_once(' ')?;
+        number.parse().ok().filter(|_| unit.starts_with("second")).map(Duration::from_secs)
     }
 
     /// What a status other than success means.

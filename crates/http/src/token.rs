@@ -1,7 +1,7 @@
 //! Getting a token and keeping it: one request for it at a time, renewed before it ends, once after a 401.
 
 use crate::api::Api;
-use crate::auth::{Auth, Outgoing, Stamp};
+use crate::auth::{ApiKey, Auth, Outgoing, Stamp};
 use crate::call::Call;
 use crate::reply::Reply;
 use base64::Engine as _;
@@ -191,6 +191,13 @@ impl OAuth2 {
     #[must_use]
     pub fn field(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.extra.push((name, value.into()));
+        self
+    }
+
+    /// A key that the endpoint wants in a header, besides what stands in the request.
+    #[must_use]
+    pub fn key(mut self, key: ApiKey) -> Self {
+        self.endpoint = self.endpoint.with_auth(key);
         self
     }
 

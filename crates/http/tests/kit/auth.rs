@@ -30,6 +30,14 @@ async fn credentials_are_shown_as_the_vendor_wants_them() {
 }
 
 #[tokio::test]
+async fn a_gateways_key_is_shown_besides_the_credential() {
+    let key = ApiKey::new("x-gateway", &Secret::new("k1"));
+    let request = request_with(key.beside(Bearer::new(&Secret::new("s3cret")))).await;
+    assert_eq!(header(&request, "authorization"), "Bearer s3cret");
+    assert_eq!(header(&request, "x-gateway"), "k1");
+}
+
+#[tokio::test]
 async fn a_signature_sees_what_is_sent() {
     let signed = Signed::new(|request| {
         let body = String::from_utf8_lossy(request.body()).into_owned();

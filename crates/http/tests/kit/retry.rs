@@ -7,6 +7,7 @@ use std::time::Duration;
 use tallysheet_core::{Error, ErrorKind};
 use tallysheet_http::{Api, Call, Retry};
 use tallysheet_testkit::TestWorld;
+use wiremock::ResponseTemplate;
 
 const SOUND: Line = Line::Says("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");
 
@@ -45,6 +46,23 @@ async fn what_cannot_get_better_is_not_tried_again() {
         assert_eq!(error.kind(), kind, "{fault}");
         assert!(error.to_string().starts_with(&format!("GET /sites was answered with {fault}; ")), "{error}");
         assert_eq!(vendor.requests().await.len(), 1, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_gateways_words_tell_the_wait_where_no_header_does() {
+    let told = |code, body: &str| ResponseTemplate::new(code).set_body_string(body);
+    for (answer, wait) in [
+        (told(429, r#"{"statusCode":429,"message":"Rate limit is exceeded. Try again in 7 seconds."}"#), 7000),
+        (told(429, r#"{"title":"Too many","detail":"Try again in 1 second."}"#), 1000),
+        (told(429, "Please try again in 2 minutes."), 250),
+        (told(429, "Try again in a few seconds."), 250),
+        (told(429, "Try again in 7 seconds.").insert_header("retry-after", "3"), 3000),
+        (told(503, "Try again in 7 seconds."), 250),
+    ] {
+        let vendor = Vendor::answering([answer, ok(json!({}))]).await;
+        get(&vendor).await.unwrap();
+        assert_eq!(vendor.world.slept(), [Duration::from_millis(wait)]);
     }
 }
 

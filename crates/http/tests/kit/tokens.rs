@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tallysheet_core::{Context, Error, ErrorKind, Result, Secret, World, async_trait};
-use tallysheet_http::{Api, Call, Grant, OAuth2, Tokens};
+use tallysheet_http::{Api, ApiKey, Call, Grant, OAuth2, Tokens};
 use tallysheet_testkit::TestWorld;
 use wiremock::{Request, ResponseTemplate};
 
@@ -109,6 +109,17 @@ async fn a_token_without_a_known_end_is_kept() {
         vendor.world.advance(Duration::from_hours(24 * 365));
     }
     assert_eq!(token_requests(&vendor).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_gateways_key_is_kept_while_the_token_is_renewed() {
+    let vendor = vendor(hourly, |shown| if shown == "Bearer t1" { status(401) } else { ok(json!({})) }).await;
+    let (cx, key) = (vendor.context(), ApiKey::new("x-gateway", &Secret::new("k1")));
+    let tokens = Tokens::new(&cx, source(&vendor, &cx, client()).key(key.clone()));
+    let api = Api::builder(&cx, None).auth(key.beside(tokens)).build().unwrap();
+    api.send(&Call::get("/sites")).await.unwrap();
+    let keys: Vec<String> = vendor.requests().await.iter().map(|request| header(request, "x-gateway")).collect();
+    assert_eq!(keys, ["k1"; 4]);
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@ mod itglue;
 mod microsoft_graph;
 mod ninjaone;
 mod pax8;
+mod proofpoint_essentials;
+mod sherweb;
 
 use crate::books::Books;
 use crate::desk::Desk;
@@ -66,8 +68,10 @@ const VENDORS: &[Invent] = &[
     duo::vendor,
     itglue::vendor,
     auvik::vendor,
+    proofpoint_essentials::vendor,
     dropsuite::vendor,
     pax8::vendor,
+    sherweb::vendor,
 ];
 
 /// The PSAs, each by its integration's name. An MSP has one of them.

@@ -8,6 +8,8 @@ mod common;
 mod dropsuite;
 mod duo;
 mod itglue;
+mod proofpoint_essentials;
+mod sherweb;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
