@@ -62,6 +62,11 @@ pub(crate) enum Command {
         #[arg(value_name = "NAME")]
         integrations: Vec<String>,
     },
+    /// The shape of a vendor's answers: keys and types, no values
+    Probe {
+        /// The integration to ask
+        name: String,
+    },
     /// Collect, merge, render, deliver, log
     Run(RunArguments),
     /// Deliver a kept run again, without collecting; or send a marked test

@@ -7,6 +7,7 @@ mod deliver;
 mod demo;
 mod describe;
 mod output;
+mod probe;
 mod progress;
 mod run;
 mod setup;
@@ -43,6 +44,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Error> {
         Command::Init { integrations, path } => describe::init(global, &integrations, path.as_deref()),
         Command::Integrations { name } => describe::integrations(global, name.as_deref()),
         Command::Check { integrations } => check::check(global, &integrations).await,
+        Command::Probe { name } => probe::probe(global, &name).await,
         Command::Run(arguments) => run::run(global, &arguments).await,
         Command::Deliver(arguments) => deliver::deliver(global, &arguments).await,
         Command::Schema => describe::schema(),

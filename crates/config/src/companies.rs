@@ -1,15 +1,14 @@
 //! The companies file: one row a company, and in each integration's column what the vendor calls it.
 //!
-//! `header` says what each column is, `cell` what stands in one, `table` how text becomes cells that know their place.
+//! `header` says what each column is, `cell` what stands in one.
 
 mod cell;
 mod header;
-mod table;
 
 use header::{Columns, columns};
 use std::collections::{BTreeMap, HashMap};
-use table::{Cell, Row, Table};
-use tallysheet_core::{Company, Error, Link, Result};
+use tallysheet_core::table::{self, Problems, Row, Table};
+use tallysheet_core::{Company, Link, Result};
 
 /// What the headers of a companies file may be.
 #[derive(Debug, Clone, Copy)]
@@ -88,33 +87,6 @@ fn links(row: &Row, columns: &Columns, seen: &mut Seen, problems: &mut Problems)
 struct Seen {
     names: HashMap<String, usize>,
     ids: HashMap<(usize, String), usize>,
-}
-
-/// What is wrong with the file. All of it is told at once, so that one look at the file ends it.
-#[derive(Default)]
-struct Problems(Vec<(usize, usize, String)>);
-
-impl Problems {
-    /// As many as one reads at a time.
-    const SHOWN: usize = 20;
-
-    fn add(&mut self, cell: &Cell, message: impl Into<String>) {
-        self.0.push((cell.line, cell.column, message.into()));
-    }
-
-    fn into_result(mut self, file: &str) -> Result<()> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        self.0.sort();
-        let shown = self.0.iter().take(Self::SHOWN);
-        let mut lines: Vec<String> =
-            shown.map(|(line, column, message)| format!("{file}:{line}:{column}: {message}")).collect();
-        if let Some(more @ 1..) = self.0.len().checked_sub(Self::SHOWN) {
-            lines.push(format!("{file}: … and {more} more"));
-        }
-        Err(Error::config(lines.join("\n")))
-    }
 }
 
 #[cfg(test)]

@@ -1,22 +1,22 @@
 //! From a config to a plan: the one place where the engine reads the config's types.
 
+mod deliveries;
+
 use crate::collect::expect_account;
-use crate::deliver::{Deliver, Delivery, EmailDelivery, FileDelivery, TicketDelivery, WebhookDelivery};
+use crate::deliver::Delivery;
 use crate::plan::{Companies, Plan, Rules, Source};
+use deliveries::Deliveries;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tallysheet_config::companies::{self, KnownColumns};
-use tallysheet_config::{
-    Config, Fallback, Field, Integration, MatchBy, Reuse, SecretSource, Ticket, To, Unmapped, Webhook,
-};
+use tallysheet_config::{Config, Integration, MatchBy, Unmapped};
 use tallysheet_core::merge::Options;
 use tallysheet_core::registry::nearest;
-use tallysheet_core::ticket::TicketForm;
+use tallysheet_core::shape::Recorder;
 use tallysheet_core::{Capability, Company, Connector, Context, Error, Identity, Link, Registry, Result, World};
 use tallysheet_host::files;
 use tallysheet_matching::{Rule, keyed};
-use tallysheet_report::Format;
 use tallysheet_store::Store;
 
 /// Which part of the config a run is about.
@@ -69,10 +69,10 @@ pub fn assemble(
         let message = "`carry` shows columns of the companies file, but [run] names no `companies`";
         return Err(Error::config(format!("{}: {message}", config.path.display())));
     }
-    let companies = config.run.companies.as_deref().map(|path| read_companies(path, &config, registry)).transpose()?;
+    let companies = companies(&config, registry)?;
     let mut integrations = Vec::new();
     for integration in selected(&config, selection)? {
-        let connector = connect(integration, &config, companies.as_deref().unwrap_or_default(), &world)?;
+        let connector = connect(integration, &config, companies.as_deref(), &world, None)?;
         integrations.push(Connected { config: integration.clone(), connector });
     }
     let enabled = || config.deliveries.iter().filter(|delivery| delivery.enabled);
@@ -89,121 +89,6 @@ pub fn assemble(
         (Vec::new(), enabled().map(|left| (left.name.clone(), left.kind().to_owned())).collect())
     };
     Ok(Assembled { integrations, world, store, config, companies, deliveries, skipped })
-}
-
-/// What the deliveries of a config are made with.
-struct Deliveries<'a> {
-    config: &'a Config,
-    integrations: &'a [Connected],
-    companies: &'a [Company],
-    world: &'a Arc<dyn World>,
-    /// Integrations that take no part in the run, but in its delivery.
-    others: BTreeMap<String, Connector>,
-}
-
-impl Deliveries<'_> {
-    fn delivery(&mut self, configured: &tallysheet_config::Delivery) -> Result<Delivery> {
-        let name = &configured.name;
-        let at = |error: Error| error.context(format!("[deliver.{name}]"));
-        let format = match (configured.format, &configured.to) {
-            (Some(format), _) => format.as_str().parse(),
-            (None, To::File(file)) => Format::of_path(&file.path),
-            (None, _) => Ok(Format::Csv),
-        };
-        let to: Box<dyn Deliver> = match &configured.to {
-            To::File(file) => Box::new(FileDelivery { path: file.path.clone() }),
-            To::Ticket(ticket) => Box::new(self.ticket(name, ticket).map_err(at)?),
-            To::Email(email) => Box::new(EmailDelivery {
-                name: name.clone(),
-                mailer: self.connector(&email.via)?.mail.ok_or_else(|| lacks(&email.via, "mail")).map_err(at)?,
-                recipients: email.recipients.clone(),
-                subject: email.subject.clone().unwrap_or_else(|| "Billing Reconciliation {month}".to_owned()),
-                file_name: email.file_name.clone(),
-            }),
-            To::Webhook(webhook) => Box::new(self.webhook(name, webhook).map_err(at)?),
-        };
-        Ok(Delivery { name: name.clone(), kind: configured.kind().to_owned(), format: format.map_err(at)?, to })
-    }
-
-    fn ticket(&mut self, name: &str, ticket: &Ticket) -> Result<TicketDelivery> {
-        let desk = self.connector(&ticket.to)?.tickets.ok_or_else(|| lacks(&ticket.to, "tickets"))?;
-        let integration = self.config.integrations.iter().find(|integration| integration.name == ticket.to);
-        let fields = [
-            ("board", &ticket.board),
-            ("queue", &ticket.queue),
-            ("type", &ticket.ticket_type),
-            ("status", &ticket.status),
-            ("priority", &ticket.priority),
-            ("source", &ticket.source),
-            ("assignee", &ticket.assignee),
-            ("form", &ticket.form),
-        ];
-        let customers = self.companies.iter().filter_map(|company| match company.links.get(&ticket.to) {
-            Some(Link::Ids(ids)) => Some(ids.iter().map(|id| (id.clone(), company.name.clone()))),
-            _ => None,
-        });
-        Ok(TicketDelivery {
-            name: name.to_owned(),
-            desk,
-            permissions: integration.map_or("", |integration| integration.entry.meta.permissions),
-            form: TicketForm {
-                company: ticket.company.clone(),
-                title: ticket.title.clone(),
-                fields: fields.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect(),
-                extra: ticket.fields.iter().map(|(key, field)| (key.clone(), value(field))).collect(),
-            },
-            file_name: ticket.file_name.clone(),
-            own: ticket.own,
-            keep_open: ticket.reuse == Reuse::Open,
-            fallback_body: ticket.fallback == Fallback::Body,
-            customers: customers.flatten().collect(),
-            world: self.world.clone(),
-        })
-    }
-
-    fn webhook(&self, name: &str, webhook: &Webhook) -> Result<WebhookDelivery> {
-        let resolve = |source: &SecretSource| source.resolve(&self.config.environment, &self.config.base_dir);
-        let secret = webhook.secret.as_ref().map(resolve).transpose()?;
-        let headers = webhook.headers.iter().map(|(header, source)| Ok((header.clone(), resolve(source)?)));
-        WebhookDelivery::new(name, &webhook.url, secret, headers.collect::<Result<_>>()?, self.world.clone())
-    }
-
-    /// The connector of an integration, whether it takes part in the run or not.
-    fn connector(&mut self, name: &str) -> Result<Connector> {
-        if let Some(connected) = self.integrations.iter().find(|connected| connected.config.name == name) {
-            return Ok(connected.connector.clone());
-        }
-        if let Some(other) = self.others.get(name) {
-            return Ok(other.clone());
-        }
-        let integration = self.config.integrations.iter().find(|integration| integration.name == name);
-        let integration = integration.ok_or_else(|| Error::config(format!("there is no integration `{name}`")))?;
-        let connector = connect(integration, self.config, self.companies, self.world)?;
-        self.others.insert(name.to_owned(), connector.clone());
-        Ok(connector)
-    }
-}
-
-fn lacks(integration: &str, what: &str) -> Error {
-    Error::config(format!("the integration `{integration}` has no {what}"))
-}
-
-fn value(field: &Field) -> serde_json::Value {
-    match field {
-        Field::Text(text) => text.clone().into(),
-        Field::Number(number) => (*number).into(),
-        Field::Flag(flag) => (*flag).into(),
-    }
-}
-
-fn connect(
-    integration: &Integration,
-    config: &Config,
-    companies: &[Company],
-    world: &Arc<dyn World>,
-) -> Result<Connector> {
-    let settings = integration.connect_settings(&config.environment)?;
-    integration.entry.connect(settings, &context(integration, companies, world.clone()))
 }
 
 impl Assembled {
@@ -262,6 +147,39 @@ fn selected<'a>(config: &'a Config, selection: &Selection) -> Result<Vec<&'a Int
     Ok(chosen().filter(|integration| integration.enabled).collect())
 }
 
+/// Resolves the secrets of an integration and makes its connector.
+fn connect(
+    integration: &Integration,
+    config: &Config,
+    companies: Option<&[Company]>,
+    world: &Arc<dyn World>,
+    recorder: Option<Arc<Recorder>>,
+) -> Result<Connector> {
+    let settings = integration.connect_settings(&config.environment)?;
+    let cx = Context { recorder, ..context(integration, companies.unwrap_or_default(), world.clone()) };
+    integration.entry.connect(settings, &cx)
+}
+
+/// One integration, made to hand the shapes of its vendor's answers to a recorder.
+pub(crate) fn connect_recorded(
+    config: &Config,
+    registry: &Registry,
+    world: &Arc<dyn World>,
+    name: &str,
+    recorder: &Arc<Recorder>,
+) -> Result<Connected> {
+    let selection = Selection { only: Some(vec![name.to_owned()]), deliver: false };
+    let chosen = selected(config, &selection)?;
+    let integration = *chosen.first().ok_or_else(|| Error::config("no integration is named"))?;
+    let companies = companies(config, registry)?;
+    let connector = connect(integration, config, companies.as_deref(), world, Some(recorder.clone()))?;
+    Ok(Connected { config: integration.clone(), connector })
+}
+
+fn companies(config: &Config, registry: &Registry) -> Result<Option<Vec<Company>>> {
+    config.run.companies.as_deref().map(|path| read_companies(path, config, registry)).transpose()
+}
+
 fn context(integration: &Integration, companies: &[Company], world: Arc<dyn World>) -> Context {
     let ids = companies.iter().filter_map(|company| match company.links.get(&integration.name) {
         Some(Link::Ids(ids)) => Some(ids.iter().cloned()),
@@ -275,12 +193,13 @@ fn context(integration: &Integration, companies: &[Company], world: Arc<dyn Worl
         metrics: integration.metrics.clone(),
         exclude: integration.exclude.clone(),
         known_ids: ids.flatten().collect(),
+        recorder: None,
         world,
     }
 }
 
 /// The source of an integration that counts and has something to count.
-fn source(integration: &Connected) -> Option<Source> {
+pub(crate) fn source(integration: &Connected) -> Option<Source> {
     let Connected { config, connector } = integration;
     let counts = connector.counts.clone().filter(|_| !config.metrics.is_empty())?;
     Some(Source {

@@ -54,7 +54,7 @@ pub(crate) async fn collect(sources: Vec<Source>, world: &Arc<dyn World>, progre
 }
 
 /// Asks in a task of its own: a panic ends that task only.
-async fn guarded(source: Source) -> Result<Counts> {
+pub(crate) async fn guarded(source: Source) -> Result<Counts> {
     let timeout = source.timeout;
     let task = tokio::spawn(async move { ask(&source).await });
     let abort = task.abort_handle();

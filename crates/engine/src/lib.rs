@@ -10,6 +10,8 @@
 //!                        └─ keep      the run, in the store
 //! ```
 //!
+//! [`probe`] shows the shape of a vendor's answers instead of counting.
+//!
 //! The command line, a schedule and an embedding program all call [`run`]. A program that brings its own sources
 //! makes a [`Plan`] by hand: see `examples/embed.rs`.
 
@@ -21,6 +23,7 @@ mod keep;
 mod log;
 mod place;
 mod plan;
+mod probe;
 mod run;
 
 pub use again::{deliver_again, deliver_test, kept};
@@ -31,4 +34,5 @@ pub use deliver::{
     WebhookDelivery,
 };
 pub use plan::{Companies, Plan, Rules, Source};
+pub use probe::{Probed, probe};
 pub use run::run;

@@ -1,9 +1,8 @@
 //! What stands in one cell: ids with their comments, `-`, or domains.
 
-use super::Problems;
-use super::table::Cell;
 use tallysheet_core::Link;
 use tallysheet_core::model::bare_domain;
+use tallysheet_core::table::{Cell, Problems, is_scientific};
 
 /// Reads the cell of an integration: `123`, `123 (Acme HQ); 456`, or `-`. Nothing where it is empty or wrong.
 pub(super) fn link(cell: &Cell, problems: &mut Problems) -> Option<Link> {
@@ -91,16 +90,6 @@ fn behind_comment(text: &str) -> Result<&str, &'static str> {
 /// `-`, or what a word processor makes of it.
 fn is_dash(id: &str) -> bool {
     matches!(id, "-" | "–" | "—" | "\u{2212}")
-}
-
-/// `1.83E+18`, `1,83E+18`, `2E+15`. Digits with a plain `e` between them (`12e34`) may be an id in hexadecimal.
-fn is_scientific(id: &str) -> bool {
-    let Some((mantissa, exponent)) = id.split_once(['e', 'E']) else { return false };
-    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let unsigned = exponent.strip_prefix(['+', '-']);
-    let (whole, fraction) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, "0"));
-    let is_number = is_digits(whole) && is_digits(fraction) && is_digits(unsigned.unwrap_or(exponent));
-    is_number && (unsigned.is_some() || whole.len() < mantissa.len())
 }
 
 /// Reads the cell of domains, divided by `;`, `,` or spaces; URLs and mail addresses are cut down to their domain.

@@ -1,9 +1,9 @@
 //! What each column of the companies file is.
 
-use super::table::{Cell, Row};
-use super::{KnownColumns, Problems};
+use super::KnownColumns;
 use std::collections::HashMap;
 use tallysheet_core::registry::nearest;
+use tallysheet_core::table::{Cell, Problems, Row};
 
 /// What stands where, by place in the row.
 #[derive(Default)]

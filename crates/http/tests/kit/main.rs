@@ -7,6 +7,7 @@ mod decoding;
 mod limits;
 mod logins;
 mod paging;
+mod probing;
 mod retry;
 mod support;
 mod tokens;

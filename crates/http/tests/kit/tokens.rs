@@ -344,6 +344,9 @@ impl World for Hindered {
     fn random(&self) -> f64 {
         self.world.random()
     }
+    fn read_text(&self, path: &std::path::Path) -> Result<String> {
+        self.world.read_text(path)
+    }
     fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>> {
         self.world.read_state(name)
     }

@@ -4,6 +4,7 @@ mod auvik;
 mod connectwise_asio;
 mod connectwise_automate;
 mod connectwise_psa;
+mod cork;
 mod datto_rmm;
 mod datto_west;
 mod dropsuite;
@@ -15,6 +16,7 @@ mod microsoft_graph;
 mod ninjaone;
 mod pax8;
 mod proofpoint_essentials;
+mod sentinelone;
 mod sherweb;
 
 use crate::books::Books;
@@ -65,10 +67,12 @@ const VENDORS: &[Invent] = &[
     immybot::vendor,
     microsoft_graph::vendor,
     huntress::vendor,
+    sentinelone::vendor,
     duo::vendor,
     itglue::vendor,
     auvik::vendor,
     proofpoint_essentials::vendor,
+    cork::vendor,
     dropsuite::vendor,
     pax8::vendor,
     sherweb::vendor,

@@ -5,10 +5,12 @@
 mod auvik;
 #[path = "../common/mod.rs"]
 mod common;
+mod cork;
 mod dropsuite;
 mod duo;
 mod itglue;
 mod proofpoint_essentials;
+mod sentinelone;
 mod sherweb;
 
 use base64::Engine;

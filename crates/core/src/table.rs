@@ -1,24 +1,28 @@
-//! From text to rows of cells that know where they stand.
+//! A table that a user wrote: from text to rows of cells that know where they stand, and what is wrong with them.
+//! The separator (`,`, `;` or a tab) is found, not asked for.
 
-use super::Problems;
+use crate::error::{Error, Result};
 use std::borrow::Cow;
 
 /// The file as a table, blank rows left out.
-pub(super) struct Table {
-    pub(super) header: Row,
-    pub(super) rows: Vec<Row>,
+pub struct Table {
+    /// The first row.
+    pub header: Row,
+    /// The others.
+    pub rows: Vec<Row>,
 }
 
 /// A row that holds something.
-pub(super) struct Row {
+pub struct Row {
     /// Its line in the file.
-    pub(super) line: usize,
-    pub(super) cells: Vec<Cell>,
+    pub line: usize,
+    /// What stands in it.
+    pub cells: Vec<Cell>,
 }
 
 impl Row {
     /// The cell of a column; an empty one where the row ends before it.
-    pub(super) fn cell(&self, place: usize) -> Cow<'_, Cell> {
+    pub fn cell(&self, place: usize) -> Cow<'_, Cell> {
         let beyond = || Cow::Owned(Cell { line: self.line, column: place + 1, text: String::new() });
         self.cells.get(place).map_or_else(beyond, Cow::Borrowed)
     }
@@ -26,15 +30,57 @@ impl Row {
 
 /// A cell, without spaces around it.
 #[derive(Debug, Clone)]
-pub(super) struct Cell {
-    pub(super) line: usize,
+pub struct Cell {
+    /// Its line in the file.
+    pub line: usize,
     /// Its number in the row, from 1.
-    pub(super) column: usize,
-    pub(super) text: String,
+    pub column: usize,
+    /// What stands in it.
+    pub text: String,
+}
+
+/// Whether an id is in truth a number that a spreadsheet has shortened: `1.83E+18`, `1,83E+18`, `2E+15`. Digits with a plain
+/// `e` between them (`12e34`) may be an id in hexadecimal.
+pub fn is_scientific(id: &str) -> bool {
+    let Some((mantissa, exponent)) = id.split_once(['e', 'E']) else { return false };
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = exponent.strip_prefix(['+', '-']);
+    let (whole, fraction) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, "0"));
+    let is_number = is_digits(whole) && is_digits(fraction) && is_digits(unsigned.unwrap_or(exponent));
+    is_number && (unsigned.is_some() || whole.len() < mantissa.len())
+}
+
+/// What is wrong with a file. All of it is told at once, so that one look at the file ends it.
+#[derive(Debug, Default)]
+pub struct Problems(Vec<(usize, usize, String)>);
+
+impl Problems {
+    /// As many as one reads at a time.
+    const SHOWN: usize = 20;
+
+    /// Adds one at a cell.
+    pub fn add(&mut self, cell: &Cell, message: impl Into<String>) {
+        self.0.push((cell.line, cell.column, message.into()));
+    }
+
+    /// One error with all of them, a line each: `FILE:LINE:COLUMN: `, where the column is the number of the cell.
+    pub fn into_result(mut self, file: &str) -> Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        self.0.sort();
+        let shown = self.0.iter().take(Self::SHOWN);
+        let mut lines: Vec<String> =
+            shown.map(|(line, column, message)| format!("{file}:{line}:{column}: {message}")).collect();
+        if let Some(more @ 1..) = self.0.len().checked_sub(Self::SHOWN) {
+            lines.push(format!("{file}: … and {more} more"));
+        }
+        Err(Error::config(lines.join("\n")))
+    }
 }
 
 /// Reads the rows; the first is the header. Nothing where the text cannot be divided into cells.
-pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Table> {
+pub fn read(text: &str, problems: &mut Problems) -> Option<Table> {
     let separator = separator(text);
     if let Some(cell) = unclosed_quote(text, separator) {
         problems
@@ -64,7 +110,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Table> {
     let mut rows = rows.into_iter();
     let Some(header) = rows.next() else {
         let cell = Cell { line: 1, column: 1, text: String::new() };
-        problems.add(&cell, "the file is empty; its first line is `company,domains,` and the names of integrations");
+        problems.add(&cell, "the file is empty; its first line names the columns");
         return None;
     };
     Some(Table { header, rows: rows.collect() })
