@@ -86,7 +86,7 @@ pub(crate) struct RunArguments {
     /// One more delivery: a file, or - for standard output
     #[arg(long, value_name = "PATH|-")]
     pub(crate) output: Option<String>,
-    /// The format of the output: csv, long or json [default: by its ending, else csv]
+    /// The format of the output: csv, long, json, xlsx or html [default: by its ending, else csv]
     #[arg(long)]
     pub(crate) format: Option<Format>,
     /// Write the run's log here, one JSON object a line

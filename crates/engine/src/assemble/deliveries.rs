@@ -24,9 +24,9 @@ impl Deliveries<'_> {
         let name = &configured.name;
         let at = |error: Error| error.context(format!("[deliver.{name}]"));
         let format = match (configured.format, &configured.to) {
-            (Some(format), _) => format.as_str().parse(),
+            (Some(format), _) => format.as_str().parse()?,
             (None, To::File(file)) => Format::of_path(&file.path),
-            (None, _) => Ok(Format::Csv),
+            (None, _) => Format::Csv,
         };
         let to: Box<dyn Deliver> = match &configured.to {
             To::File(file) => Box::new(FileDelivery { path: file.path.clone() }),
@@ -40,7 +40,7 @@ impl Deliveries<'_> {
             }),
             To::Webhook(webhook) => Box::new(self.webhook(name, webhook).map_err(at)?),
         };
-        Ok(Delivery { name: name.clone(), kind: configured.kind().to_owned(), format: format.map_err(at)?, to })
+        Ok(Delivery { name: name.clone(), kind: configured.kind().to_owned(), format, to })
     }
 
     fn ticket(&mut self, name: &str, ticket: &Ticket) -> Result<TicketDelivery> {

@@ -9,6 +9,7 @@ mod logins;
 mod paging;
 mod probing;
 mod retry;
+mod rotation;
 mod support;
 mod tokens;
 mod urls;

@@ -18,6 +18,8 @@ mod pax8;
 mod proofpoint_essentials;
 mod sentinelone;
 mod sherweb;
+mod tdsynnex_stellr;
+mod tdsynnex_streamone_ion;
 
 use crate::books::Books;
 use crate::desk::Desk;
@@ -76,6 +78,8 @@ const VENDORS: &[Invent] = &[
     dropsuite::vendor,
     pax8::vendor,
     sherweb::vendor,
+    tdsynnex_stellr::vendor,
+    tdsynnex_streamone_ion::vendor,
 ];
 
 /// The PSAs, each by its integration's name. An MSP has one of them.

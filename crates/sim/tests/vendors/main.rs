@@ -12,6 +12,8 @@ mod itglue;
 mod proofpoint_essentials;
 mod sentinelone;
 mod sherweb;
+mod tdsynnex_stellr;
+mod tdsynnex_streamone_ion;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
