@@ -96,7 +96,7 @@ impl Probe for Auvik {
             Some(main) => (main.name().to_owned(), Some(main.id.0.clone())),
             None => (self.config.domain_prefix.clone(), None),
         };
-        Ok(Identity { account, id, expires: None })
+        Ok(Identity { account, id, ..Identity::default() })
     }
 }
 
