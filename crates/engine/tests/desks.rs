@@ -157,3 +157,8 @@ fn with_field(delivery: &str, field: &str, value: &str) -> String {
 async fn connectwise_psa() {
     a_desk_keeps_its_promises("connectwise-psa", ("board", "Finanz", "Finance (7)"), "Service Tickets").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ninjaone() {
+    a_desk_keeps_its_promises("ninjaone", ("status", "Neu", "New (1000)"), "refresh_token").await;
+}
