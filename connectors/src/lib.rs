@@ -44,7 +44,7 @@ bundle! {
     "synnex-au",
     "csv",
     "connectwise-psa" => tallysheet_connector_connectwise_psa,
-    "autotask",
+    "autotask" => tallysheet_connector_autotask,
     "halopsa",
     "kaseya-bms",
     "servicenow",

@@ -185,7 +185,7 @@ impl Bench {
         let metrics = self.entry.meta.metrics.iter().copied();
         let mut context = Context {
             integration: self.case.slug.to_owned(),
-            url: Some(self.server.url()),
+            url: (!self.case.finds_url).then(|| self.server.url()),
             max_concurrency: None,
             requests_per_minute: None,
             metrics: metrics.filter(|metric| !self.case.unasked.contains(&metric.name)).collect(),

@@ -1,5 +1,6 @@
 //! The vendors, one file each. A new one is a new file and a line in [`VENDORS`].
 
+mod autotask;
 mod connectwise_asio;
 mod connectwise_automate;
 mod connectwise_psa;
@@ -73,7 +74,7 @@ const VENDORS: &[Invent] = &[
 ];
 
 /// The PSAs, each by its integration's name. An MSP has one of them.
-const PSAS: &[(&str, InventPsa)] = &[("connectwise-psa", connectwise_psa::psa)];
+const PSAS: &[(&str, InventPsa)] = &[("connectwise-psa", connectwise_psa::psa), ("autotask", autotask::psa)];
 
 /// The vendors of an MSP with this PSA, and what belongs to the PSA; nothing where there is no such PSA.
 pub(crate) fn all(msp: &Msp, base: &str, psa: &str) -> Option<(Vec<Vendor>, Desk, String)> {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod autotask;
 #[path = "../common/mod.rs"]
 mod common;
 mod dropsuite;
