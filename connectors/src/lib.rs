@@ -47,7 +47,7 @@ bundle! {
     "autotask" => tallysheet_connector_autotask,
     "halopsa",
     "kaseya-bms",
-    "servicenow",
+    "servicenow" => tallysheet_connector_servicenow,
     "freshdesk",
     "superops",
     "smtp",

@@ -15,6 +15,7 @@ mod microsoft_graph;
 mod ninjaone;
 mod pax8;
 mod proofpoint_essentials;
+mod servicenow;
 mod sherweb;
 
 use crate::books::Books;
@@ -74,7 +75,8 @@ const VENDORS: &[Invent] = &[
 ];
 
 /// The PSAs, each by its integration's name. An MSP has one of them.
-const PSAS: &[(&str, InventPsa)] = &[("connectwise-psa", connectwise_psa::psa), ("autotask", autotask::psa)];
+const PSAS: &[(&str, InventPsa)] =
+    &[("connectwise-psa", connectwise_psa::psa), ("autotask", autotask::psa), ("servicenow", servicenow::psa)];
 
 /// The vendors of an MSP with this PSA, and what belongs to the PSA; nothing where there is no such PSA.
 pub(crate) fn all(msp: &Msp, base: &str, psa: &str) -> Option<(Vec<Vendor>, Desk, String)> {

@@ -9,6 +9,7 @@ mod dropsuite;
 mod duo;
 mod itglue;
 mod proofpoint_essentials;
+mod servicenow;
 mod sherweb;
 
 use base64::Engine;
