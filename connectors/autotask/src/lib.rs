@@ -112,7 +112,7 @@ impl Probe for Autotask {
         // The own company has the id 0; where it is not to be seen, the user must do.
         let own: Item<Company> = self.api().await?.json(&Call::get("/Companies/0")).await?;
         let account = own.item.map_or_else(|| self.username.clone(), |company| company.company_name);
-        Ok(Identity { account, ..Identity::default() })
+        Ok(Identity::unnamed(account))
     }
 }
 

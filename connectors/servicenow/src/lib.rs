@@ -81,7 +81,7 @@ impl Probe for ServiceNow {
         let call = Call::get(self.records()).query("sysparm_fields", "sys_id").query("sysparm_limit", 1);
         let _: Answer<Vec<Made>> = self.api.json(&call).await?;
         // An instance has a host of its own, and no call names it otherwise.
-        Ok(Identity { account: self.api.host().to_owned(), ..Identity::default() })
+        Ok(Identity::unnamed(self.api.host()))
     }
 }
 

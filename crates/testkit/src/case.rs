@@ -28,6 +28,8 @@ pub struct Case {
     pub known_ids: Vec<&'static str>,
     /// Vendor org ids that the config leaves out.
     pub exclude: Vec<&'static str>,
+    /// Text files that the settings name: path and text.
+    pub files: Vec<(&'static str, String)>,
     /// What the vendor answers.
     pub exchanges: Vec<Exchange>,
     /// What `check` must say: account and id.

@@ -1,9 +1,11 @@
 //! The vendors, one file each. A new one is a new file and a line in [`VENDORS`].
 
 mod autotask;
+mod auvik;
 mod connectwise_asio;
 mod connectwise_automate;
 mod connectwise_psa;
+mod cork;
 mod datto_rmm;
 mod datto_west;
 mod dropsuite;
@@ -15,8 +17,11 @@ mod microsoft_graph;
 mod ninjaone;
 mod pax8;
 mod proofpoint_essentials;
+mod sentinelone;
 mod servicenow;
 mod sherweb;
+mod tdsynnex_stellr;
+mod tdsynnex_streamone_ion;
 
 use crate::books::Books;
 use crate::desk::Desk;
@@ -66,12 +71,17 @@ const VENDORS: &[Invent] = &[
     immybot::vendor,
     microsoft_graph::vendor,
     huntress::vendor,
+    sentinelone::vendor,
     duo::vendor,
     itglue::vendor,
+    auvik::vendor,
     proofpoint_essentials::vendor,
+    cork::vendor,
     dropsuite::vendor,
     pax8::vendor,
     sherweb::vendor,
+    tdsynnex_stellr::vendor,
+    tdsynnex_streamone_ion::vendor,
 ];
 
 /// The PSAs, each by its integration's name. An MSP has one of them.
