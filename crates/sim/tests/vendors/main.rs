@@ -2,15 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod auvik;
 #[path = "../common/mod.rs"]
 mod common;
+mod autotask;
+mod auvik;
 mod cork;
 mod dropsuite;
 mod duo;
 mod itglue;
 mod proofpoint_essentials;
 mod sentinelone;
+mod servicenow;
 mod sherweb;
 mod tdsynnex_stellr;
 mod tdsynnex_streamone_ion;
