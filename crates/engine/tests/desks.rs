@@ -157,3 +157,19 @@ fn with_field(delivery: &str, field: &str, value: &str) -> String {
 async fn connectwise_psa() {
     a_desk_keeps_its_promises("connectwise-psa", ("board", "Finanz", "Finance (7)"), "Service Tickets").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ninjaone() {
+    a_desk_keeps_its_promises("ninjaone", ("status", "Neu", "New (1000)"), "refresh_token").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn autotask() {
+    a_desk_keeps_its_promises("autotask", ("queue", "Finanz", "Finance (29682833)"), "Service Desk: Tickets").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servicenow() {
+    let told = "Finance (5a5a5a5a00004000800000000000f1a0)";
+    a_desk_keeps_its_promises("servicenow", ("queue", "Finanz", told), "role itil").await;
+}

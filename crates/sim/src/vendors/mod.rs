@@ -1,5 +1,7 @@
 //! The vendors, one file each. A new one is a new file and a line in [`VENDORS`].
 
+mod autotask;
+mod auvik;
 mod connectwise_asio;
 mod connectwise_automate;
 mod connectwise_psa;
@@ -16,6 +18,7 @@ mod ninjaone;
 mod pax8;
 mod proofpoint_essentials;
 mod sentinelone;
+mod servicenow;
 mod sherweb;
 mod tdsynnex_stellr;
 mod tdsynnex_streamone_ion;
@@ -71,6 +74,7 @@ const VENDORS: &[Invent] = &[
     sentinelone::vendor,
     duo::vendor,
     itglue::vendor,
+    auvik::vendor,
     proofpoint_essentials::vendor,
     cork::vendor,
     dropsuite::vendor,
@@ -81,7 +85,12 @@ const VENDORS: &[Invent] = &[
 ];
 
 /// The PSAs, each by its integration's name. An MSP has one of them.
-const PSAS: &[(&str, InventPsa)] = &[("connectwise-psa", connectwise_psa::psa)];
+const PSAS: &[(&str, InventPsa)] = &[
+    ("connectwise-psa", connectwise_psa::psa),
+    ("autotask", autotask::psa),
+    ("servicenow", servicenow::psa),
+    ("ninjaone", ninjaone::psa),
+];
 
 /// The vendors of an MSP with this PSA, and what belongs to the PSA; nothing where there is no such PSA.
 pub(crate) fn all(msp: &Msp, base: &str, psa: &str) -> Option<(Vec<Vendor>, Desk, String)> {

@@ -4,12 +4,15 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod autotask;
+mod auvik;
 mod cork;
 mod dropsuite;
 mod duo;
 mod itglue;
 mod proofpoint_essentials;
 mod sentinelone;
+mod servicenow;
 mod sherweb;
 mod tdsynnex_stellr;
 mod tdsynnex_streamone_ion;
