@@ -41,7 +41,9 @@ fn tickets(root: &str, since: &str, open_only: bool) -> Exchange {
 fn create(root: &str, with: &Value) -> Exchange {
     let mut body = json!({ "companyID": 0, "title": "Billing Reconciliation", "description": Desk::TEXT,
         "externalID": Desk::KEY, "queueID": 29_682_833, "status": 1 });
-    body.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
+    for (field, value) in with.as_object().into_iter().flatten() {
+        body[field] = value.clone();
+    }
     refused(Exchange::post(format!("{root}/Tickets"))).json(body).reply(json!({ "itemId": 987_654 })).changes()
 }
 
