@@ -45,7 +45,7 @@ bundle! {
     "csv",
     "connectwise-psa" => tallysheet_connector_connectwise_psa,
     "autotask",
-    "halopsa",
+    "halopsa" => tallysheet_connector_halopsa,
     "kaseya-bms",
     "servicenow",
     "freshdesk",

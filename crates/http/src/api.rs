@@ -214,18 +214,15 @@ impl Api {
         id: impl Fn(&T) -> &Id,
         page: impl Fn(P) -> (Vec<T>, Option<usize>),
     ) -> Result<BTreeMap<String, T>> {
-        let (mut known, mut barren) = (BTreeSet::new(), 0);
+        let (mut known, mut empty) = (BTreeSet::new(), 0);
         let part = |answer: P, at: &Position<'_>| {
             let (rows, stated) = page(answer);
             let new = rows.iter().filter(|row| known.insert(id(row).0.clone())).count();
-            barren = if new > 0 { 0 } else { barren + 1 };
-            let is_last = match stated {
-                // One page may be empty in the middle. After two that bring nothing, the total will tell.
-                Some(total) => known.len() >= total || barren > 1,
-                None => rows.is_empty(),
-            };
-            // Without a total, a page that repeats others is asked for again, which is refused.
-            let number = at.index + if stated.is_none() && new == 0 { 1 } else { 2 };
+            empty = if rows.is_empty() { empty + 1 } else { 0 };
+            // One page may be empty in the middle; after two, the total will tell.
+            let is_last = stated.map_or(empty > 0, |total| known.len() >= total || empty > 1);
+            // A page that repeats others is asked for again, which is refused.
+            let number = at.index + if new == 0 && empty == 0 { 1 } else { 2 };
             Part { rows, stated, next: if is_last { Next::End } else { Next::query(parameter, number) } }
         };
         self.list(first.query(parameter, 1), &id, part).await
