@@ -6,6 +6,7 @@
 mod common;
 mod dropsuite;
 mod duo;
+mod halopsa;
 mod itglue;
 mod proofpoint_essentials;
 mod sherweb;
