@@ -46,7 +46,7 @@ bundle! {
     "connectwise-psa" => tallysheet_connector_connectwise_psa,
     "autotask",
     "halopsa" => tallysheet_connector_halopsa,
-    "kaseya-bms",
+    "kaseya-bms" => tallysheet_connector_kaseya_bms,
     "servicenow",
     "freshdesk",
     "superops",

@@ -101,10 +101,6 @@ impl CompanyDirectory for HaloPsa {
 impl TicketDesk for HaloPsa {
     async fn prepare(&self, form: &TicketForm) -> Result<PreparedForm> {
         form.only(Self::META.title, &["type", "status", "priority", "queue"])?;
-        if form.field("type").is_none() && !form.extra.contains_key("tickettype_id") {
-            let error = Error::config("`type` is missing: HaloPSA wants to know of which type a ticket is");
-            return Err(error.advice("set it to the name of one of your ticket types"));
-        }
         let clients = self.clients().await?.into_iter().filter(|(_, client)| client.is_active());
         let clients: Vec<_> = clients.map(|(id, client)| (id, client.name)).collect();
         let (company_id, company_name) = choose("company", &form.company, &clients)?.clone();
@@ -117,7 +113,9 @@ impl TicketDesk for HaloPsa {
             ("priority", Call::get("/Priority"), "priority_id"),
             ("queue", Call::get("/Team"), "team"),
         ] {
-            let Some(wanted) = form.field(field) else { continue };
+            // A ticket needs a type; what else is not set is the type's own.
+            let is_needed = field == "type" && !form.extra.contains_key(name);
+            let Some(wanted) = form.field(field).or(is_needed.then_some("")) else { continue };
             let choices = self.choices(&call).await?;
             let (id, team) = choose(field, wanted, &choices)?;
             // A team is known to tickets by its name.

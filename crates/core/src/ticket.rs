@@ -181,6 +181,9 @@ pub fn choose<'a>(key: &str, wanted: &str, there: &'a [(String, String)]) -> Res
     let named: Vec<_> = there.iter().filter(|(_, name)| name.trim().to_lowercase() == wanted.to_lowercase()).collect();
     match named[..] {
         [found] => Ok(found),
+        [] if wanted.is_empty() => {
+            Err(Error::config(format!("`{key}` must be set; there are {}", list(there.iter()))))
+        }
         [] => Err(Error::config(format!("`{key}`: there is no `{wanted}`; there are {}", list(there.iter())))),
         _ => {
             let several = list(named.into_iter());
@@ -220,6 +223,8 @@ mod tests {
         assert_eq!(several, "`board`: several are called `FINANCE`: Finance (7), finance  (9); give the id");
         let wrong = chosen("Sales").unwrap_err().to_string();
         assert_eq!(wrong, "`board`: there is no `Sales`; there are Finance (7), Help Desk (1), finance  (9)");
+        let missing = chosen("").unwrap_err().to_string();
+        assert_eq!(missing, "`board` must be set; there are Finance (7), Help Desk (1), finance  (9)");
         assert!(choose("board", "x", &[]).unwrap_err().to_string().contains("perhaps the credential"));
     }
 
