@@ -147,8 +147,11 @@ impl TicketDesk for HaloPsa {
             "third_party_id_string": ticket.key.to_string(), "donotapplytemplateintheapi": true });
         if !ticket.form.settings.contains_key("user_id") {
             // The general user of the client.
-            merge(&mut body, json!({ "site_id": null, "usertype": 1,
-                "userlookup": { "id": -1, "lookupdisplay": "Enter Details Manually" } }));
+            merge(
+                &mut body,
+                json!({ "site_id": null, "usertype": 1,
+                "userlookup": { "id": -1, "lookupdisplay": "Enter Details Manually" } }),
+            );
         }
         merge(&mut body, Value::Object(ticket.form.settings.clone()));
         let made = self.post("/Tickets", &body).await.map_err(|error| {

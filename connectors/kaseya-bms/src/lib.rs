@@ -144,7 +144,8 @@ impl TicketDesk for KaseyaBms {
         let call = if search.run.is_none() { call.query("Filter.ExcludeCompleted", 1) } else { call };
         // No field holds a key of ours, so it stands in the body.
         let meant = |ticket: &Ticket| search.matches(ticket.details.as_deref().unwrap_or_default());
-        let mut found: Vec<_> = self.list(call, |ticket: &Ticket| &ticket.id).await?.into_values().filter(meant).collect();
+        let mut found: Vec<_> =
+            self.list(call, |ticket: &Ticket| &ticket.id).await?.into_values().filter(meant).collect();
         found.sort_by_key(|ticket| std::cmp::Reverse(ticket.id.as_str().parse::<u64>().unwrap_or_default()));
         let found = found.into_iter().map(|ticket| Found {
             open: ticket.completed_date.is_none(),
@@ -179,7 +180,8 @@ impl TicketDesk for KaseyaBms {
 
     async fn add_note(&self, ticket: &TicketRef, body: &Body) -> Result<()> {
         let kind = self.choice("note type", NOTE_TYPES, None).await?;
-        let note = json!({ "Details": body.html, "IsInternal": true, "TypeId": whole_number(&kind), "NoteDate": self.now() });
+        let note =
+            json!({ "Details": body.html, "IsInternal": true, "TypeId": whole_number(&kind), "NoteDate": self.now() });
         let _: Made = self.ask(&Call::post(format!("{TICKETS}/{}/notes", ticket.id)).json(&note)?).await?;
         Ok(())
     }
@@ -204,7 +206,11 @@ impl KaseyaBms {
         let choices: Result<Vec<Choice>> = self.ask(&Call::get(path)).await;
         let choices = choices.map_err(|error| {
             let is_unlisted = is_table && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::BadResponse);
-            if is_unlisted { error.advice(&format!("BMS may not list its choices for `{field}` here: give the id")) } else { error }
+            if is_unlisted {
+                error.advice(&format!("BMS may not list its choices for `{field}` here: give the id"))
+            } else {
+                error
+            }
         })?;
         let choices: Vec<Choice> = choices.into_iter().filter(|choice| choice.is_active != Some(false)).collect();
         if let (None, Some(default)) = (wanted, choices.iter().find(|choice| choice.is_default == Some(true))) {

@@ -126,7 +126,8 @@ impl Account {
     pub(crate) fn listed(self, id: String) -> DirectoryCompany {
         let is_customer = !matches!(self.kind.as_deref(), Some("vendor" | "prospect"));
         let active = self.locations.into_iter().flatten().filter(|location| location.is_active);
-        let emails = active.flat_map(|location| location.addresses.unwrap_or_default()).filter_map(|address| address.email);
+        let emails =
+            active.flat_map(|location| location.addresses.unwrap_or_default()).filter_map(|address| address.email);
         let mut domains: Vec<String> = self.website.into_iter().chain(emails).map(|text| bare_domain(&text)).collect();
         domains.sort();
         domains.dedup();

@@ -181,9 +181,7 @@ pub fn choose<'a>(key: &str, wanted: &str, there: &'a [(String, String)]) -> Res
     let named: Vec<_> = there.iter().filter(|(_, name)| name.trim().to_lowercase() == wanted.to_lowercase()).collect();
     match named[..] {
         [found] => Ok(found),
-        [] if wanted.is_empty() => {
-            Err(Error::config(format!("`{key}` must be set; there are {}", list(there.iter()))))
-        }
+        [] if wanted.is_empty() => Err(Error::config(format!("`{key}` must be set; there are {}", list(there.iter())))),
         [] => Err(Error::config(format!("`{key}`: there is no `{wanted}`; there are {}", list(there.iter())))),
         _ => {
             let several = list(named.into_iter());

@@ -162,3 +162,8 @@ async fn connectwise_psa() {
 async fn halopsa() {
     a_desk_keeps_its_promises("halopsa", ("type", "Bilings", "Billing (33)"), "edit:tickets").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kaseya_bms() {
+    a_desk_keeps_its_promises("kaseya-bms", ("queue", "Finanz", "Finance (9)"), "service desk tickets").await;
+}

@@ -44,8 +44,9 @@ pub(crate) fn psa(msp: &Msp, base: &str) -> Psa {
         books,
         story: vec![format!("A ticket of the type Billing in HaloPSA, for {OWN_COMPANY}: the sheet is attached.")],
     };
-    let delivery =
-        format!("to = \"halopsa\"\ncompany = \"{OWN_COMPANY}\"\ntype = \"Billing\"\nstatus = \"New\"\nqueue = \"Finance\"\n");
+    let delivery = format!(
+        "to = \"halopsa\"\ncompany = \"{OWN_COMPANY}\"\ntype = \"Billing\"\nstatus = \"New\"\nqueue = \"Finance\"\n"
+    );
     Psa { vendor, delivery, desk }
 }
 
@@ -93,7 +94,8 @@ async fn token(State(psa): State<Arc<Side>>, Query(query): Query<Pairs>, Form(fo
         }
         ("client_credentials", Some(TENANT)) => {
             let token = psa.tokens.issue(sent("scope"));
-            let issued = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": sent("scope") });
+            let issued =
+                json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": sent("scope") });
             return answer(StatusCode::OK, issued);
         }
         _ => "invalid_request",
@@ -143,7 +145,8 @@ async fn list_clients(State(psa): State<Arc<Side>>, Query(query): Query<Pairs>) 
 
 async fn tickets(State(psa): State<Arc<Side>>, Query(query): Query<Pairs>) -> Response {
     let is_day = |key: &str| query.get(key).is_none_or(|day| day.parse::<jiff::civil::Date>().is_ok());
-    let (true, true, Some(count)) = (is_day("startdate"), is_day("enddate"), number(&query, "count", 50, 1..=1000)) else {
+    let (true, true, Some(count)) = (is_day("startdate"), is_day("enddate"), number(&query, "count", 50, 1..=1000))
+    else {
         return refused(StatusCode::BAD_REQUEST, "search");
     };
     let open_only = query.get("open_only").is_some_and(|flag| flag == "true");
@@ -219,7 +222,8 @@ async fn attachments(State(psa): State<Arc<Side>>, Query(query): Query<Pairs>) -
     let number = query.get("ticket_id").and_then(|id| id.parse().ok()).and_then(|id| number_of(&psa, id));
     let Some(number) = number else { return refused(StatusCode::NOT_FOUND, "Ticket") };
     let files = psa.desk.tickets().swap_remove(number).files;
-    let row = |(id, (name, bytes)): (u32, (String, Vec<u8>))| json!({ "id": id, "filename": name, "filesize": bytes.len() });
+    let row =
+        |(id, (name, bytes)): (u32, (String, Vec<u8>))| json!({ "id": id, "filename": name, "filesize": bytes.len() });
     let rows: Vec<Value> = (1..).zip(files).map(row).collect();
     answer(StatusCode::OK, json!({ "record_count": rows.len(), "attachments": rows }))
 }

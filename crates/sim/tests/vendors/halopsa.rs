@@ -81,5 +81,8 @@ async fn every_body_is_a_list_and_what_is_wrong_is_refused() {
     assert_eq!(post("Actions", &note).0, 201);
     assert_eq!(post("Actions", &json!([{ "ticket_id": 2000, "note_html": "N" }])).0, 400);
     let ticket = client.simulation.desk().tickets().remove(0);
-    assert_eq!((ticket.files, ticket.notes), (vec![("a.csv".to_owned(), b"A".to_vec())], vec![("N".to_owned(), false)]));
+    assert_eq!(
+        (ticket.files, ticket.notes),
+        (vec![("a.csv".to_owned(), b"A".to_vec())], vec![("N".to_owned(), false)])
+    );
 }

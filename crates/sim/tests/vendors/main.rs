@@ -8,6 +8,7 @@ mod dropsuite;
 mod duo;
 mod halopsa;
 mod itglue;
+mod kaseya_bms;
 mod proofpoint_essentials;
 mod sherweb;
 
