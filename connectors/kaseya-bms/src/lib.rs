@@ -17,7 +17,7 @@ use tallysheet_core::{
     Meta, Probe, Result, Secret, TicketDesk, async_trait, register_connector,
 };
 use tallysheet_http::{Api, Call, FormPart, Login, Reply, Tokens};
-use wire::{Account, AnyCase, Choice, Envelope, File, Made, Ticket, Token, UserInfo, refused};
+use wire::{Account, AnyCase, Choice, Envelope, File, Made, Page, Ticket, Token, UserInfo, refused};
 
 /// Settings of a `kind = "kaseya-bms"` integration.
 #[derive(Deserialize, JsonSchema)]
@@ -222,7 +222,7 @@ impl KaseyaBms {
 
     /// All rows of a list. How BMS sorts is not documented, so no order is asked for.
     async fn list<T: DeserializeOwned>(&self, call: Call, id: impl Fn(&T) -> &Id) -> Result<BTreeMap<String, T>> {
-        let page = |AnyCase(page): AnyCase<Envelope<Option<Vec<T>>>>| (page.result.unwrap_or_default(), page.total);
+        let page = |AnyCase(page): AnyCase<Page<T>>| (page.result.unwrap_or_default(), Some(page.total));
         self.api.numbered(call.query("PageSize", PAGE), "PageNumber", id, page).await
     }
 
@@ -241,7 +241,7 @@ impl KaseyaBms {
 fn token(reply: &Reply, with_passcode: bool) -> Result<(Secret, Moment)> {
     let AnyCase(answer) = reply.json::<AnyCase<Envelope<Option<Token>>>>()?;
     let token = answer.result.filter(|token| !token.access_token.expose().is_empty());
-    let token = token.filter(|_| answer.success != Some(false)).ok_or_else(|| {
+    let token = token.filter(|_| answer.success).ok_or_else(|| {
         let advice = if with_passcode {
             "check `tenant`, user name, password and `totp_secret`, and this machine's clock"
         } else {

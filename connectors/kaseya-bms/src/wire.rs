@@ -30,10 +30,18 @@ fn lowered(value: Value) -> Value {
 
 #[derive(Deserialize)]
 pub(crate) struct Envelope<T> {
-    pub(crate) success: Option<bool>,
+    pub(crate) success: bool,
     pub(crate) result: T,
+}
+
+/// The envelope of a page. Its total must be there: a list that is cut must not pass for a whole one.
+#[derive(Deserialize)]
+pub(crate) struct Page<T> {
+    #[serde(rename = "success")]
+    _success: bool,
+    pub(crate) result: Option<Vec<T>>,
     #[serde(rename = "totalrecords")]
-    pub(crate) total: Option<usize>,
+    pub(crate) total: usize,
 }
 
 #[derive(Deserialize)]
