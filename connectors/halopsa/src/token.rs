@@ -65,13 +65,11 @@ impl Issuer {
 #[async_trait]
 impl TokenSource for Issuer {
     async fn issue(&self) -> Result<Token> {
-        let endpoint = match self.endpoint.get() {
-            Some(endpoint) => endpoint,
-            None => {
-                let endpoint = self.discover().await?;
-                self.endpoint.get_or_init(|| endpoint)
-            }
-        };
+        if self.endpoint.get().is_none() {
+            // Nobody else asks meanwhile: tokens are asked for one at a time.
+            let _ = self.endpoint.set(self.discover().await?);
+        }
+        let endpoint = self.endpoint.get().ok_or_else(|| Error::internal("where tokens are issued is not known"))?;
         endpoint.issue().await
     }
 }

@@ -66,7 +66,7 @@ fn routes(side: Side) -> Router {
         get(move || async move {
             let default = choices[0].0;
             let row = |(id, name): &(u64, &str)| json!({ "id": id, "name": name, "isActive": true, "isDefault": *id == default });
-            good(choices.iter().map(row).collect())
+            good(choices.iter().map(row).collect::<Value>())
         })
     };
     let guarded = Router::new()
@@ -87,7 +87,8 @@ fn routes(side: Side) -> Router {
     Router::new().nest("/kaseya-bms/v2", all).with_state(side)
 }
 
-fn good(result: Value) -> Response {
+fn good(result: impl Into<Value>) -> Response {
+    let result: Value = result.into();
     answer(StatusCode::OK, json!({ "success": true, "error": null, "result": result }))
 }
 
