@@ -48,7 +48,8 @@ fn story(simulation: &Simulation, run: &Run, arguments: &DemoArguments) -> Strin
         let _ = writeln!(text, "  - {line}");
     }
     let calls: Vec<String> = simulation.calls().iter().map(|(vendor, calls)| format!("{vendor} {calls}")).collect();
-    let _ = writeln!(text, "\n{} calls were made: {}.", simulation.total_calls(), calls.join(", "));
+    let lines: Vec<String> = calls.chunks(4).map(|calls| calls.join(", ")).collect();
+    let _ = writeln!(text, "\n{} calls were made:\n  {}.", simulation.total_calls(), lines.join(",\n  "));
     for delivery in &run.deliveries {
         match (&delivery.reference, &delivery.error) {
             (Some(number), _) if delivery.kind == "ticket" => writeln!(text, "The ticket is number {number}."),

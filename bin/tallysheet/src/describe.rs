@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
+use tallysheet_core::registry::NO_URL;
 use tallysheet_core::{Entry, Error, MetricKind, Result};
 
 /// Writes a starter config; never over one that exists.
@@ -70,7 +71,7 @@ fn as_json(entry: &Entry) -> Value {
     let metrics: Vec<Value> =
         meta.metrics.iter().map(|metric| json!({ "name": metric.name, "default": metric.default })).collect();
     json!({ "slug": meta.slug, "title": meta.title, "capabilities": capabilities(entry), "metrics": metrics,
-        "default_url": meta.default_url, "permissions": meta.permissions, "settings": Value::from((entry.settings)()) })
+        "default_url": meta.default_url.filter(|url| *url != NO_URL), "permissions": meta.permissions, "settings": Value::from((entry.settings)()) })
 }
 
 fn page(entry: &Entry) -> String {
@@ -78,7 +79,12 @@ fn page(entry: &Entry) -> String {
     let schema = Value::from((entry.settings)());
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let mut text = format!("{} (kind = \"{}\"): {}\n\n", meta.title, meta.slug, capabilities(entry).join(", "));
-    let _ = writeln!(text, "least right: {}\nurl: {}\n", meta.permissions, meta.default_url.unwrap_or("required"));
+    let url = match meta.default_url {
+        None => "required",
+        Some(NO_URL) => "none",
+        Some(url) => url,
+    };
+    let _ = writeln!(text, "least right: {}\nurl: {url}\n", meta.permissions);
     text.push_str("Metrics:\n");
     for metric in meta.metrics {
         let how = if metric.default { "" } else { " (on request)" };

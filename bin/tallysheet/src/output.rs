@@ -5,16 +5,26 @@ use std::io::{IsTerminal, Write};
 use tallysheet_core::{Error, Result};
 use tracing_subscriber::filter::LevelFilter;
 
-/// Writes to standard output. A reader that went away (`| head`) is no failure.
+/// Writes to standard output.
 pub(crate) fn print(text: &str) -> Result<()> {
+    write(text.as_bytes())
+}
+
+/// Writes bytes to standard output. A reader that went away (`| head`) is no failure.
+pub(crate) fn write(bytes: &[u8]) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
     match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::internal(format!("standard output cannot be written: {error}")))
         }
         _ => Ok(()),
     }
+}
+
+/// Writes to standard output, unless a JSON object is to stand there alone.
+pub(crate) fn print_or_not(json: bool, text: &str) -> Result<()> {
+    if json { Ok(()) } else { print(text) }
 }
 
 /// Writes a JSON object to standard output.

@@ -56,7 +56,7 @@ fn delivery(output: &str, format: Option<Format>) -> Result<Delivery> {
         return Ok(Delivery { name, kind, format: format.unwrap_or(Format::Csv), to });
     }
     let path = std::path::absolute(output).map_err(|error| Error::config(format!("--output {output}: {error}")))?;
-    let format = format.map_or_else(|| Format::of_path(&path).map_err(|error| error.context("--output")), Ok)?;
+    let format = format.unwrap_or_else(|| Format::of_path(&path));
     Ok(Delivery { name, kind, format, to: Box::new(FileDelivery { path }) })
 }
 
@@ -68,9 +68,12 @@ fn without_delivery(run: &Run) -> bool {
 fn show(run: &Run, format: Option<Format>) -> Result<()> {
     match (format, output::terminal_width()) {
         (None, Some(width)) => output::print(&tallysheet_report::table(run, Some(width), output::colours())),
+        (Some(Format::Xlsx), Some(_)) => {
+            Err(Error::config("--format xlsx: a terminal shows no workbook; write it to a file with --output"))
+        }
         (format, _) => {
             let bytes = tallysheet_report::render(run, format.unwrap_or(Format::Csv))?;
-            output::print(&String::from_utf8_lossy(&bytes))
+            output::write(&bytes)
         }
     }
 }

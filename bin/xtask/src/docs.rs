@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;
+use tallysheet_core::registry::NO_URL;
 use tallysheet_core::{Entry, MetricKind};
 
 /// The page of all integrations.
@@ -40,7 +41,11 @@ fn section(page: &mut String, entry: &Entry) {
     let meta = entry.meta;
     let capabilities: Vec<&str> = meta.capabilities.iter().map(|capability| capability.as_str()).collect();
     let metrics: Vec<String> = meta.metrics.iter().map(|metric| describe(metric)).collect();
-    let url = meta.default_url.map_or("none: `url` is required".to_owned(), |url| format!("`{url}`"));
+    let url = match meta.default_url {
+        None => "none: `url` is required".to_owned(),
+        Some(NO_URL) => "none: it calls no address".to_owned(),
+        Some(url) => format!("`{url}`"),
+    };
     let _ = write!(
         page,
         "\n## {} (`{}`)\n\n| | |\n| --- | --- |\n| can do | {} |\n| metrics | {} |\n| default `url` | {url} |\n| least right | {} |\n\

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tallysheet_core::ticket::{
     Attachment, Body, Created, DeskLimits, Found, NewTicket, PreparedForm, TicketForm, TicketRef, TicketSearch, choose,
+    unset,
 };
 use tallysheet_core::{
     Capability, CompanyDirectory, Connector, ConnectorSpec, Context, DirectoryCompany, Error, ErrorKind, Identity,
@@ -115,8 +116,11 @@ impl TicketDesk for HaloPsa {
         ] {
             // A ticket needs a type; what else is not set is the type's own.
             let is_needed = field == "type" && !form.extra.contains_key(name);
-            let Some(wanted) = form.field(field).or(is_needed.then_some("")) else { continue };
+            if form.field(field).is_none() && !is_needed {
+                continue;
+            }
             let choices = self.choices(&call).await?;
+            let wanted = form.field(field).ok_or_else(|| unset(field, &choices))?;
             let (id, team) = choose(field, wanted, &choices)?;
             // A team is known to tickets by its name.
             let value = if field == "queue" { Value::from(team.as_str()) } else { whole_number(id) };

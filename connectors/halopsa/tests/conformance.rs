@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tallysheet_connector_halopsa as _;
 use tallysheet_core::ticket::TicketForm;
-use tallysheet_testkit::{Case, Company, Desk, Exchange, fixture, ticket_conformance};
+use tallysheet_testkit::{Case, Company, Desk, Exchange, examine, fixture, ticket_conformance};
 
 const SCOPE: &str = "read:customers read:tickets edit:tickets";
 
@@ -50,7 +50,9 @@ fn tickets(since: &str, open: bool) -> Exchange {
 /// The case, after the exchanges that tell where tokens are issued and issue them.
 fn case(settings: &Value, tokens: Vec<Exchange>) -> Case {
     let mut own = json!({ "client_id": "0c0c0c0c", "client_secret": "planted-secret" });
-    own.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+    for (key, value) in settings.as_object().into_iter().flatten() {
+        own[key] = value.clone();
+    }
     let others = vec![
         Exchange::get("/Client")
             .query("pageinate", "true")
@@ -176,4 +178,15 @@ async fn conforms_where_nothing_says_where_tokens_are_issued() {
 async fn conforms_where_the_user_says_where_tokens_are_issued() {
     let settings = json!({ "token_url": "{{url}}/own/token" });
     ticket_conformance(case(&settings, vec![token("/own/token", SCOPE)])).await;
+}
+
+#[tokio::test]
+async fn a_ticket_without_a_type_is_refused_with_those_that_there_are() {
+    let mut case = case(&json!({ "token_url": "{{url}}/own/token" }), vec![token("/own/token", SCOPE)]);
+    if let Some(desk) = &mut case.desk {
+        desk.form.fields.remove("type");
+    }
+    let failures = examine(case).await;
+    let told = "`type` must be set: the PSA requires it; there are Billing (33), Incident (1)";
+    assert!(failures[0].message.contains(told), "{failures:?}");
 }

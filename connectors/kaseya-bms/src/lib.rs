@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tallysheet_core::ticket::{
     Attachment, Body, Created, DeskLimits, Found, NewTicket, PreparedForm, TicketForm, TicketRef, TicketSearch, choose,
+    unset,
 };
 use tallysheet_core::wire::{Id, Moment};
 use tallysheet_core::{
@@ -94,7 +95,7 @@ impl Probe for KaseyaBms {
     async fn check(&self) -> Result<Identity> {
         let user: UserInfo = self.ask(&Call::get("/v2/security/userinfo")).await?;
         let account = user.business_name.unwrap_or_else(|| self.tenant.clone());
-        Ok(Identity { account, id: Some(user.tenant_id.0), expires: None })
+        Ok(Identity { account, id: Some(user.tenant_id.0), ..Identity::default() })
     }
 }
 
@@ -217,7 +218,8 @@ impl KaseyaBms {
             return Ok(default.id.0.clone());
         }
         let named: Vec<_> = choices.into_iter().map(|choice| (choice.id.0, choice.name.unwrap_or_default())).collect();
-        choose(field, wanted.unwrap_or_default(), &named).map(|(id, _)| id.clone())
+        let wanted = wanted.ok_or_else(|| unset(field, &named))?;
+        choose(field, wanted, &named).map(|(id, _)| id.clone())
     }
 
     /// All rows of a list. How BMS sorts is not documented, so no order is asked for.

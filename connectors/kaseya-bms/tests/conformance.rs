@@ -192,9 +192,12 @@ async fn what_bms_needs_and_nobody_set_is_its_default_or_is_named() {
     let failure = first_failure(without(&["queue", "assignee"])).await;
     assert!(failure.contains("`queue` is missing"), "{failure}");
     let failure = first_failure(without(&["status"])).await;
-    assert!(failure.contains("`status` must be set; there are Completed (2), New (1)"), "{failure}");
+    assert!(
+        failure.contains("`status` must be set: the PSA requires it; there are Completed (2), New (1)"),
+        "{failure}"
+    );
     let failure = first_failure(without(&["source"])).await;
-    assert!(failure.contains("`source` must be set; there are Web (4)"), "{failure}");
+    assert!(failure.contains("`source` must be set: the PSA requires it; there are Web (4)"), "{failure}");
     ticket_conformance(without(&["priority", "type"])).await;
 }
 

@@ -48,11 +48,14 @@ pub struct Integration {
     pub line: Option<usize>,
     settings: Map<String, Value>,
     base_dir: PathBuf,
+    /// Where each secret stands.
     places: BTreeMap<String, String>,
+    /// The keys that are paths.
+    paths: Vec<String>,
 }
 
 impl Integration {
-    /// The connector's own settings, each secret replaced by its text: for [`Entry::connect`], and nothing else.
+    /// The connector's own settings, each secret replaced by its text, each path made whole: for [`Entry::connect`], and nothing else.
     pub fn connect_settings(&self, environment: &Environment) -> Result<Value> {
         let mut settings = self.settings.clone();
         for (key, place) in &self.places {
@@ -60,6 +63,11 @@ impl Integration {
                 let secret = secrets::resolve(value, environment, &self.base_dir)
                     .map_err(|error| error.context(format!("{place}: [integrations.{}] `{key}`", self.name)))?;
                 *value = Value::String(secret.expose().to_owned());
+            }
+        }
+        for key in &self.paths {
+            if let Some(Value::String(path)) = settings.get_mut(key) {
+                *path = self.base_dir.join(&*path).display().to_string();
             }
         }
         Ok(Value::Object(settings))
@@ -130,14 +138,16 @@ pub(crate) fn read(
     let words = common.metrics.as_deref();
     check_metrics(words, meta, &below(&at, "metrics"), loader);
 
-    let secret_keys = schema::secret_keys(&schema::integration(entry));
+    let schema = schema::integration(entry);
+    let secret_keys = schema::secret_keys(&schema);
+    let default_title = if entry.titled_by_section { name } else { meta.title };
     let place = |key: String| (key.clone(), loader.places.place(&below(&at, key)));
     Some(Integration {
         name: name.to_owned(),
         kind,
         entry,
         order: loader.registry.position(meta.slug),
-        title: common.title.map_or_else(|| meta.title.to_owned(), |title| title.trim().to_owned()),
+        title: common.title.map_or_else(|| default_title.to_owned(), |title| title.trim().to_owned()),
         enabled: common.enabled,
         url,
         timeout: common.timeout.unwrap_or(run_timeout),
@@ -148,6 +158,7 @@ pub(crate) fn read(
         expect_account: common.expect_account,
         line: loader.places.line(&at),
         places: secret_keys.into_iter().map(place).collect(),
+        paths: schema::path_keys(&schema),
         settings: table,
         base_dir: loader.base_dir.to_owned(),
     })

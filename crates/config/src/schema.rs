@@ -1,7 +1,7 @@
 //! The JSON Schema of the config, made of our own types and of each connector's settings. Everything that must know the
 //! keys works from it: the check, values from the environment, the starter file, editors.
 
-use crate::check::is_secret;
+use crate::check::{alternatives, is_secret};
 use crate::delivery::{self, Kind};
 use crate::run::Run;
 use crate::{integration, schedule};
@@ -101,6 +101,12 @@ pub(crate) fn delivery(kind: Kind) -> Value {
 /// The keys of a section's schema that hold secrets.
 pub(crate) fn secret_keys(schema: &Value) -> Vec<String> {
     properties(schema).filter(|(_, schema)| is_secret(schema)).map(|(key, _)| key.clone()).collect()
+}
+
+/// The keys of a section's schema that are paths of files.
+pub(crate) fn path_keys(schema: &Value) -> Vec<String> {
+    let is_path = |schema: &Value| alternatives(schema).iter().any(|schema| schema["x-path"] == true);
+    properties(schema).filter(|(_, schema)| is_path(schema)).map(|(key, _)| key.clone()).collect()
 }
 
 /// The keys of a schema, by name.

@@ -5,6 +5,7 @@ use crate::integration::Common;
 use crate::schema::{self, properties};
 use serde_json::Value;
 use std::fmt::Write;
+use tallysheet_core::registry::NO_URL;
 use tallysheet_core::{Entry, Registry, Result};
 
 const HEAD: &str = r#"# What Tallysheet asks, and where the report goes. A line that begins with # is a comment: remove the # to use its key.
@@ -60,7 +61,7 @@ fn add_integration(text: &mut String, entry: &Entry) {
     {
         add_key(text, "# ", key, schema, &example(meta.slug, key, schema));
     }
-    if let Some(url) = meta.default_url {
+    if let Some(url) = meta.default_url.filter(|url| *url != NO_URL) {
         add_key(text, "# ", "url", &schema["properties"]["url"], &quoted(url));
     }
     if !meta.metrics.is_empty() {

@@ -95,10 +95,17 @@ pub enum Outcome {
 impl Outcome {
     /// A number, or `missing-value` where the vendor sent none.
     pub fn number_or_missing(value: Option<Decimal>, what: &str) -> Self {
-        value.map_or_else(
-            || Self::Failed(Failure::new(Code::MissingValue, format!("the vendor sent no {what}"))),
-            Self::Number,
-        )
+        value.map_or_else(|| Self::missing(what), Self::Number)
+    }
+
+    /// A text, or `missing-value` where the vendor sent none or a blank one.
+    pub fn text_or_missing(value: Option<&str>, what: &str) -> Self {
+        let text = value.map(str::trim).filter(|text| !text.is_empty());
+        text.map_or_else(|| Self::missing(what), |text| Self::Text(text.to_owned()))
+    }
+
+    fn missing(what: &str) -> Self {
+        Self::Failed(Failure::new(Code::MissingValue, format!("the vendor sent no {what}")))
     }
 }
 
@@ -220,6 +227,15 @@ mod tests {
 
     static ALL: MetricDef = MetricDef::number("All", "devices");
     static SOME: MetricDef = MetricDef::number("Some", "devices");
+
+    #[test]
+    fn a_text_that_is_blank_is_missing() {
+        assert_eq!(Outcome::text_or_missing(Some(" Pro "), "edition"), Outcome::Text("Pro".to_owned()));
+        for value in [None, Some(""), Some("  ")] {
+            let outcome = Outcome::text_or_missing(value, "edition");
+            assert!(matches!(outcome, Outcome::Failed(Failure { code: Code::MissingValue, .. })), "{value:?}");
+        }
+    }
 
     #[test]
     fn what_a_rule_leaves_out_is_blank_and_told_and_still_held() {

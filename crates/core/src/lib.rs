@@ -12,9 +12,11 @@
 //! | [`capability`] | the traits a connector can offer |
 //! | [`ticket`] | tickets of a PSA: what is asked for, looked up, found and made |
 //! | [`registry`] | how connectors are found |
-//! | [`world`] | the interface to clock, sleep, randomness and the state folder |
+//! | [`world`] | the interface to clock, sleep, randomness, files and the state folder |
 //! | [`sheet`], [`merge`] | the company-keyed table, and the one function that makes it |
 //! | [`run`] | what a run returns |
+//! | [`shape`] | keys and types of answers, never a value |
+//! | [`table`] | tables that users write: rows of cells that know their line |
 //! | [`wire`] | lenient types for ids, numbers and times as vendors send them |
 
 pub mod capability;
@@ -25,7 +27,9 @@ pub mod merge;
 pub mod model;
 pub mod registry;
 pub mod run;
+pub mod shape;
 pub mod sheet;
+pub mod table;
 pub mod tally;
 pub mod ticket;
 pub mod wire;
@@ -39,7 +43,7 @@ pub use code::Code;
 pub use counts::{Counted, Counts, Failure, LeftOut, OrgCounts, Outcome, Standing};
 pub use error::{Error, ErrorKind, Result};
 pub use model::{Company, Figure, Hint, Link, Metric, MetricDef, MetricKind, Product, PsaId, VendorOrg};
-pub use registry::{Connector, ConnectorSpec, Context, Entry, Meta, Registry, Secret};
+pub use registry::{Connector, ConnectorSpec, Context, Entry, FilePath, Meta, Registry, Secret};
 pub use run::{Level, Notice, Phase};
 pub use rust_decimal::Decimal;
 pub use tally::{Devices, Subscriptions, Verdict};

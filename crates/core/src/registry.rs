@@ -6,6 +6,7 @@
 use crate::capability::{BillingLedger, Capability, CompanyDirectory, CountSource, Mailer, Probe, TicketDesk};
 use crate::error::{Error, Result};
 use crate::model::MetricDef;
+use crate::shape::Recorder;
 use crate::world::World;
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A connector as its crate defines it.
@@ -23,9 +25,15 @@ pub trait ConnectorSpec {
     type Config: DeserializeOwned + JsonSchema;
     /// What is known of it without connecting.
     const META: &'static Meta;
+    /// Whether the section's name is the prefix of its columns, not [`Meta::title`]: for a connector that any vendor's
+    /// counts come through.
+    const TITLED_BY_SECTION: bool = false;
     /// Makes the connector; does not call the vendor.
     fn connect(config: Self::Config, cx: &Context) -> Result<Connector>;
 }
+
+/// The [`Meta::default_url`] of a connector that calls no address.
+pub const NO_URL: &str = "";
 
 /// What is known of a connector without connecting.
 #[derive(Debug)]
@@ -34,7 +42,7 @@ pub struct Meta {
     pub slug: &'static str,
     /// The prefix of its columns.
     pub title: &'static str,
-    /// The vendor's address; `None` where the user must give `url`.
+    /// The vendor's address; `None` where the user must give `url`, [`NO_URL`] where there is none.
     pub default_url: Option<&'static str>,
     /// What it can do. Conformance compares this with what [`ConnectorSpec::connect`] returns.
     pub capabilities: &'static [Capability],
@@ -140,7 +148,9 @@ pub struct Context {
     pub exclude: Vec<String>,
     /// Vendor org ids of this integration in the companies file: for vendors that cannot list all their customers.
     pub known_ids: Vec<String>,
-    /// Clock, sleep, randomness, state.
+    /// Where a probe gathers the shapes of answers; the client hands them over.
+    pub recorder: Option<Arc<Recorder>>,
+    /// Clock, sleep, randomness, files, state.
     pub world: Arc<dyn World>,
 }
 
@@ -153,6 +163,12 @@ impl Context {
     /// Whether the org with this id is left out by the config.
     pub fn excludes(&self, org_id: &str) -> bool {
         self.exclude.iter().any(|id| id == org_id)
+    }
+
+    /// Whether the vendor is asked for the shapes of its answers only. Settings that say where things stand in them may
+    /// still be empty then.
+    pub const fn is_probe(&self) -> bool {
+        self.recorder.is_some()
     }
 
     /// The time of day.
@@ -217,19 +233,37 @@ impl JsonSchema for Secret {
     }
 }
 
+/// The path of a file that the user names. In the config it is relative to the config's folder; here it is whole.
+/// [`World::read_text`] reads it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct FilePath(pub PathBuf);
+
+impl JsonSchema for FilePath {
+    fn schema_name() -> Cow<'static, str> {
+        "FilePath".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "type": "string", "minLength": 1, "x-path": true })
+    }
+}
+
 /// A registered connector.
 pub struct Entry {
     /// What is known of it.
     pub meta: &'static Meta,
     /// The JSON Schema of its settings.
     pub settings: fn() -> Schema,
+    /// Whether the section's name is the prefix of its columns.
+    pub titled_by_section: bool,
     build: fn(serde_json::Value, &Context) -> Result<Connector>,
 }
 
 impl Entry {
     /// The entry of a connector.
     pub const fn of<S: ConnectorSpec>() -> Self {
-        Self { meta: S::META, settings: settings::<S>, build: build::<S> }
+        Self { meta: S::META, settings: settings::<S>, titled_by_section: S::TITLED_BY_SECTION, build: build::<S> }
     }
 
     /// Decodes the settings strictly and makes the connector.

@@ -108,6 +108,11 @@ impl<T> Listed<T> {
         self.rows.entry(id).or_insert(row);
     }
 
+    /// How many different rows were added: a page that adds none repeats others.
+    pub fn distinct(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The rows by id, or an error where the vendor states another total.
     pub fn finish(self, what: &str) -> Result<BTreeMap<String, T>> {
         let listed = self.rows.len();

@@ -181,13 +181,17 @@ pub fn choose<'a>(key: &str, wanted: &str, there: &'a [(String, String)]) -> Res
     let named: Vec<_> = there.iter().filter(|(_, name)| name.trim().to_lowercase() == wanted.to_lowercase()).collect();
     match named[..] {
         [found] => Ok(found),
-        [] if wanted.is_empty() => Err(Error::config(format!("`{key}` must be set; there are {}", list(there.iter())))),
         [] => Err(Error::config(format!("`{key}`: there is no `{wanted}`; there are {}", list(there.iter())))),
         _ => {
             let several = list(named.into_iter());
             Err(Error::config(format!("`{key}`: several are called `{wanted}`: {several}; give the id")))
         }
     }
+}
+
+/// What is told where the PSA requires a choice, none is set, and the PSA has no default.
+pub fn unset(key: &str, there: &[(String, String)]) -> Error {
+    Error::config(format!("`{key}` must be set: the PSA requires it; there are {}", list(there.iter())))
 }
 
 /// `Finance (7), Help Desk (1)`: by name, and no more than a reader takes in.
@@ -221,9 +225,10 @@ mod tests {
         assert_eq!(several, "`board`: several are called `FINANCE`: Finance (7), finance  (9); give the id");
         let wrong = chosen("Sales").unwrap_err().to_string();
         assert_eq!(wrong, "`board`: there is no `Sales`; there are Finance (7), Help Desk (1), finance  (9)");
-        let missing = chosen("").unwrap_err().to_string();
-        assert_eq!(missing, "`board` must be set; there are Finance (7), Help Desk (1), finance  (9)");
         assert!(choose("board", "x", &[]).unwrap_err().to_string().contains("perhaps the credential"));
+        assert!(
+            unset("board", &boards).to_string().starts_with("`board` must be set: the PSA requires it; there are F")
+        );
     }
 
     #[test]

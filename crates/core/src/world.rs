@@ -3,9 +3,10 @@
 use crate::error::Result;
 use async_trait::async_trait;
 use jiff::Timestamp;
+use std::path::Path;
 use std::time::Duration;
 
-/// Clock, sleep, randomness and the state folder. The only way for code above to reach them.
+/// Clock, sleep, randomness, files that the config names, and the state folder. The only way for code above to reach them.
 #[async_trait]
 pub trait World: Send + Sync {
     /// The time of day.
@@ -16,6 +17,9 @@ pub trait World: Send + Sync {
     async fn sleep(&self, duration: Duration);
     /// A number from 0 up to but not including 1.
     fn random(&self) -> f64;
+    /// Reads a text file that the user names, as a setting of the type [`FilePath`](crate::FilePath). `NotFound` where it
+    /// cannot be read, `BadResponse` where it is no text.
+    fn read_text(&self, path: &Path) -> Result<String>;
     /// Reads an entry of the state folder; `None` where there is none.
     fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>>;
     /// Writes an entry of the state folder: whole and durable when this returns, or not at all.

@@ -1,22 +1,22 @@
 //! From a config to a plan: the one place where the engine reads the config's types.
 
-use crate::collect::expect_account;
-use crate::deliver::{Deliver, Delivery, EmailDelivery, FileDelivery, TicketDelivery, WebhookDelivery};
-use crate::plan::{Companies, Plan, Rules, Source};
+mod deliveries;
+
+use crate::account::Guard;
+use crate::deliver::Delivery;
+use crate::plan::{Companies, Directory, NamedId, Plan, Rules, Source};
+use deliveries::{Deliveries, lacks};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tallysheet_config::companies::{self, KnownColumns};
-use tallysheet_config::{
-    Config, Fallback, Field, Integration, MatchBy, Reuse, SecretSource, Ticket, To, Unmapped, Webhook,
-};
+use tallysheet_config::companies::{self, CompaniesFile, KnownColumns};
+use tallysheet_config::{Config, Integration, MatchBy, Unmapped};
 use tallysheet_core::merge::Options;
 use tallysheet_core::registry::nearest;
-use tallysheet_core::ticket::TicketForm;
-use tallysheet_core::{Capability, Company, Connector, Context, Error, Identity, Link, Registry, Result, World};
+use tallysheet_core::shape::Recorder;
+use tallysheet_core::{Capability, Connector, Context, Error, Identity, Link, Registry, Result, World};
 use tallysheet_host::files;
 use tallysheet_matching::{Rule, keyed};
-use tallysheet_report::Format;
 use tallysheet_store::Store;
 
 /// Which part of the config a run is about.
@@ -26,6 +26,39 @@ pub struct Selection {
     pub only: Option<Vec<String>>,
     /// Whether the config's deliveries are made.
     pub deliver: bool,
+    /// Whether the companies file may be missing or empty: for the command that makes it.
+    pub companies_may_be_missing: bool,
+}
+
+/// The companies file as it was read.
+#[derive(Default)]
+pub(crate) struct ReadFile {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) file: CompaniesFile,
+}
+
+/// What the headers of a companies file may be, kept for writing.
+pub(crate) struct Headers {
+    pub(crate) integrations: Vec<String>,
+    pub(crate) slugs: &'static [&'static str],
+    pub(crate) carry: Vec<String>,
+}
+
+impl Headers {
+    fn of(config: &Config, registry: &Registry) -> Self {
+        Self {
+            integrations: config.integrations.iter().map(|integration| integration.name.clone()).collect(),
+            slugs: registry.known(),
+            carry: config.run.carry.clone(),
+        }
+    }
+
+    /// Does something with what the config of a companies file knows.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&KnownColumns<'_>) -> T) -> T {
+        let integrations: Vec<&str> = self.integrations.iter().map(String::as_str).collect();
+        work(&KnownColumns { integrations: &integrations, slugs: self.slugs, carry: &self.carry })
+    }
 }
 
 /// A config with everything it names read and connected. No vendor was called yet.
@@ -37,8 +70,11 @@ pub struct Assembled {
     /// Where the run keeps its state.
     pub world: Arc<dyn World>,
     store: Arc<dyn Store>,
-    config: Config,
-    companies: Option<Vec<Company>>,
+    pub(crate) config: Config,
+    pub(crate) companies: Option<ReadFile>,
+    pub(crate) headers: Headers,
+    /// The PSA that `[run] directory` names.
+    pub directory: Option<Directory>,
     skipped: Vec<(String, String)>,
 }
 
@@ -51,9 +87,19 @@ pub struct Connected {
 }
 
 impl Connected {
-    /// Asks whose credential it is, and refuses another account than the config expects.
-    pub async fn check(&self) -> Result<Identity> {
-        expect_account(&*self.connector.probe, self.config.expect_account.as_deref()).await
+    /// Asks whose credential it is, and refuses another account than the config expects, or than earlier runs have seen.
+    pub async fn check(&self, world: &Arc<dyn World>) -> Result<Identity> {
+        self.guard(world).check().await
+    }
+
+    /// Asks whose credential it is, and takes it for the right account from now on.
+    pub async fn repin(&self, world: &Arc<dyn World>) -> Result<Identity> {
+        self.guard(world).repin().await
+    }
+
+    pub(crate) fn guard(&self, world: &Arc<dyn World>) -> Guard {
+        let Self { config, connector } = self;
+        Guard::new(&config.name, config.expect_account.clone(), connector.probe.clone(), world.clone())
     }
 }
 
@@ -69,165 +115,122 @@ pub fn assemble(
         let message = "`carry` shows columns of the companies file, but [run] names no `companies`";
         return Err(Error::config(format!("{}: {message}", config.path.display())));
     }
-    let companies = config.run.companies.as_deref().map(|path| read_companies(path, &config, registry)).transpose()?;
+    let headers = Headers::of(&config, registry);
+    let read = |path: &PathBuf| read_companies(path, &headers, selection.companies_may_be_missing);
+    let companies = config.run.companies.as_ref().map(read).transpose()?.flatten();
+    let none = ReadFile::default();
+    let file = &companies.as_ref().unwrap_or(&none).file;
     let mut integrations = Vec::new();
     for integration in selected(&config, selection)? {
-        let connector = connect(integration, &config, companies.as_deref().unwrap_or_default(), &world)?;
+        let connector = connect(integration, &config, file, &world, None)?;
         integrations.push(Connected { config: integration.clone(), connector });
     }
     let enabled = || config.deliveries.iter().filter(|delivery| delivery.enabled);
     let (deliveries, skipped) = if selection.deliver {
-        let mut making = Deliveries {
-            config: &config,
-            integrations: &integrations,
-            companies: companies.as_deref().unwrap_or_default(),
-            world: &world,
-            others: BTreeMap::new(),
-        };
+        let mut making =
+            Deliveries { config: &config, integrations: &integrations, file, world: &world, others: BTreeMap::new() };
         (enabled().map(|configured| making.delivery(configured)).collect::<Result<_>>()?, Vec::new())
     } else {
         (Vec::new(), enabled().map(|left| (left.name.clone(), left.kind().to_owned())).collect())
     };
-    Ok(Assembled { integrations, world, store, config, companies, deliveries, skipped })
+    let directory = directory(&config, &integrations, file, &world)?;
+    Ok(Assembled { integrations, world, store, config, companies, headers, directory, deliveries, skipped })
 }
 
-/// What the deliveries of a config are made with.
-struct Deliveries<'a> {
-    config: &'a Config,
-    integrations: &'a [Connected],
-    companies: &'a [Company],
-    world: &'a Arc<dyn World>,
-    /// Integrations that take no part in the run, but in its delivery.
-    others: BTreeMap<String, Connector>,
-}
-
-impl Deliveries<'_> {
-    fn delivery(&mut self, configured: &tallysheet_config::Delivery) -> Result<Delivery> {
-        let name = &configured.name;
-        let at = |error: Error| error.context(format!("[deliver.{name}]"));
-        let format = match (configured.format, &configured.to) {
-            (Some(format), _) => format.as_str().parse(),
-            (None, To::File(file)) => Format::of_path(&file.path),
-            (None, _) => Ok(Format::Csv),
-        };
-        let to: Box<dyn Deliver> = match &configured.to {
-            To::File(file) => Box::new(FileDelivery { path: file.path.clone() }),
-            To::Ticket(ticket) => Box::new(self.ticket(name, ticket).map_err(at)?),
-            To::Email(email) => Box::new(EmailDelivery {
-                name: name.clone(),
-                mailer: self.connector(&email.via)?.mail.ok_or_else(|| lacks(&email.via, "mail")).map_err(at)?,
-                recipients: email.recipients.clone(),
-                subject: email.subject.clone().unwrap_or_else(|| "Billing Reconciliation {month}".to_owned()),
-                file_name: email.file_name.clone(),
-            }),
-            To::Webhook(webhook) => Box::new(self.webhook(name, webhook).map_err(at)?),
-        };
-        Ok(Delivery { name: name.clone(), kind: configured.kind().to_owned(), format: format.map_err(at)?, to })
-    }
-
-    fn ticket(&mut self, name: &str, ticket: &Ticket) -> Result<TicketDelivery> {
-        let desk = self.connector(&ticket.to)?.tickets.ok_or_else(|| lacks(&ticket.to, "tickets"))?;
-        let integration = self.config.integrations.iter().find(|integration| integration.name == ticket.to);
-        let fields = [
-            ("board", &ticket.board),
-            ("queue", &ticket.queue),
-            ("type", &ticket.ticket_type),
-            ("status", &ticket.status),
-            ("priority", &ticket.priority),
-            ("source", &ticket.source),
-            ("assignee", &ticket.assignee),
-            ("form", &ticket.form),
-        ];
-        let customers = self.companies.iter().filter_map(|company| match company.links.get(&ticket.to) {
-            Some(Link::Ids(ids)) => Some(ids.iter().map(|id| (id.clone(), company.name.clone()))),
-            _ => None,
-        });
-        Ok(TicketDelivery {
-            name: name.to_owned(),
-            desk,
-            permissions: integration.map_or("", |integration| integration.entry.meta.permissions),
-            form: TicketForm {
-                company: ticket.company.clone(),
-                title: ticket.title.clone(),
-                fields: fields.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect(),
-                extra: ticket.fields.iter().map(|(key, field)| (key.clone(), value(field))).collect(),
-            },
-            file_name: ticket.file_name.clone(),
-            own: ticket.own,
-            keep_open: ticket.reuse == Reuse::Open,
-            fallback_body: ticket.fallback == Fallback::Body,
-            customers: customers.flatten().collect(),
-            world: self.world.clone(),
-        })
-    }
-
-    fn webhook(&self, name: &str, webhook: &Webhook) -> Result<WebhookDelivery> {
-        let resolve = |source: &SecretSource| source.resolve(&self.config.environment, &self.config.base_dir);
-        let secret = webhook.secret.as_ref().map(resolve).transpose()?;
-        let headers = webhook.headers.iter().map(|(header, source)| Ok((header.clone(), resolve(source)?)));
-        WebhookDelivery::new(name, &webhook.url, secret, headers.collect::<Result<_>>()?, self.world.clone())
-    }
-
-    /// The connector of an integration, whether it takes part in the run or not.
-    fn connector(&mut self, name: &str) -> Result<Connector> {
-        if let Some(connected) = self.integrations.iter().find(|connected| connected.config.name == name) {
-            return Ok(connected.connector.clone());
-        }
-        if let Some(other) = self.others.get(name) {
-            return Ok(other.clone());
-        }
-        let integration = self.config.integrations.iter().find(|integration| integration.name == name);
-        let integration = integration.ok_or_else(|| Error::config(format!("there is no integration `{name}`")))?;
-        let connector = connect(integration, self.config, self.companies, self.world)?;
-        self.others.insert(name.to_owned(), connector.clone());
-        Ok(connector)
-    }
-}
-
-fn lacks(integration: &str, what: &str) -> Error {
-    Error::config(format!("the integration `{integration}` has no {what}"))
-}
-
-fn value(field: &Field) -> serde_json::Value {
-    match field {
-        Field::Text(text) => text.clone().into(),
-        Field::Number(number) => (*number).into(),
-        Field::Flag(flag) => (*flag).into(),
-    }
-}
-
+/// Resolves the secrets of an integration and makes its connector.
 fn connect(
     integration: &Integration,
     config: &Config,
-    companies: &[Company],
+    file: &CompaniesFile,
     world: &Arc<dyn World>,
+    recorder: Option<Arc<Recorder>>,
 ) -> Result<Connector> {
     let settings = integration.connect_settings(&config.environment)?;
-    integration.entry.connect(settings, &context(integration, companies, world.clone()))
+    integration.entry.connect(settings, &Context { recorder, ..context(integration, file, world.clone()) })
+}
+
+/// One integration, made to hand the shapes of its vendor's answers to a recorder.
+pub(crate) fn connect_recorded(
+    config: &Config,
+    registry: &Registry,
+    world: &Arc<dyn World>,
+    name: &str,
+    recorder: &Arc<Recorder>,
+) -> Result<(Connected, Option<Source>)> {
+    let selection = Selection { only: Some(vec![name.to_owned()]), ..Selection::default() };
+    let chosen = selected(config, &selection)?;
+    let integration = *chosen.first().ok_or_else(|| Error::config("no integration is named"))?;
+    let headers = Headers::of(config, registry);
+    let read = config.run.companies.as_ref().map(|path| read_companies(path, &headers, false)).transpose()?.flatten();
+    let file = read.map(|read| read.file).unwrap_or_default();
+    let connector = connect(integration, config, &file, world, Some(recorder.clone()))?;
+    let connected = Connected { config: integration.clone(), connector };
+    let source = source(&connected, &file);
+    Ok((connected, source))
+}
+
+/// The PSA that `[run] directory` names, whether it takes part otherwise or not.
+fn directory(
+    config: &Config,
+    integrations: &[Connected],
+    file: &CompaniesFile,
+    world: &Arc<dyn World>,
+) -> Result<Option<Directory>> {
+    let Some(name) = &config.run.directory else { return Ok(None) };
+    let Some(integration) = config.integrations.iter().find(|integration| integration.name == *name) else {
+        return Err(Error::config(format!("there is no integration `{name}`")));
+    };
+    let connector = match integrations.iter().find(|connected| connected.config.name == *name) {
+        Some(connected) => connected.connector.clone(),
+        None => connect(integration, config, file, world, None)?,
+    };
+    Ok(Some(Directory {
+        name: name.clone(),
+        title: integration.title.clone(),
+        timeout: integration.timeout,
+        expect_account: integration.expect_account.clone(),
+        probe: connector.probe,
+        ignored: ignored(file, name),
+        companies: connector.companies.ok_or_else(|| lacks(name, "companies"))?,
+    }))
+}
+
+/// The ids of an integration in the rows `(ignore)`.
+pub(crate) fn ignored(file: &CompaniesFile, integration: &str) -> Vec<String> {
+    file.ignored.get(integration).into_iter().flatten().cloned().collect()
 }
 
 impl Assembled {
     /// The plan of a run over these integrations.
     pub fn plan(self) -> Result<Plan> {
         let run = &self.config.run;
-        let sources: Vec<Source> = self.integrations.iter().filter_map(source).collect();
+        let none = CompaniesFile::default();
+        let file = self.companies.as_ref().map_or(&none, |read| &read.file);
+        let sources: Vec<Source> = self.integrations.iter().filter_map(|one| source(one, file)).collect();
         if sources.is_empty() {
             let message = "no integration counts anything: add a section like [integrations.huntress], or enable one";
             return Err(Error::config(format!("{}: {message}", self.config.path.display())));
         }
+        let path = self.companies.as_ref().map(|read| read.path.display().to_string()).unwrap_or_default();
+        let names = file.names.iter().map(|named| NamedId {
+            place: format!("{path}:{}:{}", named.place.0, named.place.1),
+            integration: named.column.clone(),
+            id: named.id.clone(),
+            name: named.name.clone(),
+        });
+        let names = names.collect();
+        let listed = self.companies.is_some() || self.directory.is_some();
+        let rules = self.rules();
         let companies = match self.companies {
+            Some(read) => Companies::Listed { companies: keyed(read.file.companies), rules },
+            None if listed => Companies::Listed { companies: Vec::new(), rules },
             None => Companies::FromNames,
-            Some(companies) => Companies::Listed {
-                companies: keyed(companies),
-                rules: Rules {
-                    allowed: run.matching.iter().map(|way| rule(*way)).collect(),
-                    psa_columns: psa_columns(&self.config),
-                },
-            },
         };
         Ok(Plan {
             sources,
             companies,
+            directory: self.directory,
+            names,
             options: Options {
                 carried: run.carry.clone(),
                 notes: run.notes,
@@ -241,6 +244,16 @@ impl Assembled {
             world: self.world,
             store: self.store,
         })
+    }
+}
+
+impl Assembled {
+    /// How orgs may be matched.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            allowed: self.config.run.matching.iter().map(|way| rule(*way)).collect(),
+            psa_columns: psa_columns(&self.config),
+        }
     }
 }
 
@@ -262,8 +275,8 @@ fn selected<'a>(config: &'a Config, selection: &Selection) -> Result<Vec<&'a Int
     Ok(chosen().filter(|integration| integration.enabled).collect())
 }
 
-fn context(integration: &Integration, companies: &[Company], world: Arc<dyn World>) -> Context {
-    let ids = companies.iter().filter_map(|company| match company.links.get(&integration.name) {
+fn context(integration: &Integration, file: &CompaniesFile, world: Arc<dyn World>) -> Context {
+    let ids = file.companies.iter().filter_map(|company| match company.links.get(&integration.name) {
         Some(Link::Ids(ids)) => Some(ids.iter().cloned()),
         _ => None,
     });
@@ -273,22 +286,26 @@ fn context(integration: &Integration, companies: &[Company], world: Arc<dyn Worl
         max_concurrency: integration.max_concurrency,
         requests_per_minute: integration.requests_per_minute,
         metrics: integration.metrics.clone(),
-        exclude: integration.exclude.clone(),
+        exclude: integration.exclude.iter().cloned().chain(ignored(file, &integration.name)).collect(),
         known_ids: ids.flatten().collect(),
+        recorder: None,
         world,
     }
 }
 
 /// The source of an integration that counts and has something to count.
-fn source(integration: &Connected) -> Option<Source> {
+fn source(integration: &Connected, file: &CompaniesFile) -> Option<Source> {
     let Connected { config, connector } = integration;
     let counts = connector.counts.clone().filter(|_| !config.metrics.is_empty())?;
+    let ignored = ignored(file, &config.name);
     Some(Source {
         name: config.name.clone(),
+        kind: config.kind.clone(),
         title: config.title.clone(),
         order: config.order,
         metrics: config.metrics.clone(),
-        exclude: config.exclude.clone(),
+        exclude: config.exclude.iter().chain(&ignored).cloned().collect(),
+        ignored,
         timeout: config.timeout,
         expect_account: config.expect_account.clone(),
         probe: Some(connector.probe.clone()),
@@ -296,14 +313,17 @@ fn source(integration: &Connected) -> Option<Source> {
     })
 }
 
-fn read_companies(path: &Path, config: &Config, registry: &Registry) -> Result<Vec<Company>> {
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    if name.to_lowercase().ends_with(".xlsx") {
-        return Err(Error::config(format!("{}: a workbook is not read yet; save it as CSV", path.display())));
+/// Reads the companies file. Nothing where it is not there, or holds nothing, and that is no error.
+fn read_companies(path: &Path, headers: &Headers, may_be_missing: bool) -> Result<Option<ReadFile>> {
+    if may_be_missing && !path.exists() {
+        return Ok(None);
     }
-    let integrations: Vec<&str> = config.integrations.iter().map(|integration| integration.name.as_str()).collect();
-    let columns = KnownColumns { integrations: &integrations, slugs: registry.known(), carry: &config.run.carry };
-    companies::read(&path.display().to_string(), &files::read(path)?, &columns)
+    let bytes = files::read(path)?;
+    if may_be_missing && bytes.trim_ascii().is_empty() {
+        return Ok(Some(ReadFile { path: path.to_owned(), bytes, file: CompaniesFile::default() }));
+    }
+    let file = headers.with(|known| companies::read(&path.display().to_string(), &bytes, known))?;
+    Ok(Some(ReadFile { path: path.to_owned(), bytes, file }))
 }
 
 const fn rule(way: MatchBy) -> Rule {

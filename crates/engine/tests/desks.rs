@@ -39,7 +39,7 @@ impl Office {
         let text = self.simulation.config_toml() + &change(self.simulation.delivery_toml());
         let path: &Path = &self.folder.path().join("tallysheet.toml");
         let config = Config::parse(&text, path, &Environment::default(), &registry).unwrap();
-        let selection = Selection { only: Some(vec!["huntress".to_owned()]), deliver: true };
+        let selection = Selection { only: Some(vec!["huntress".to_owned()]), deliver: true, ..Selection::default() };
         assemble(config, &registry, self.world.clone(), self.store.clone(), &selection).unwrap()
     }
 
@@ -159,6 +159,16 @@ async fn connectwise_psa() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ninjaone() {
+    a_desk_keeps_its_promises("ninjaone", ("status", "Neu", "New (1000)"), "refresh_token").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn autotask() {
+    a_desk_keeps_its_promises("autotask", ("queue", "Finanz", "Finance (29682833)"), "Service Desk: Tickets").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn halopsa() {
     a_desk_keeps_its_promises("halopsa", ("type", "Bilings", "Billing (33)"), "edit:tickets").await;
 }
@@ -166,4 +176,10 @@ async fn halopsa() {
 #[tokio::test(flavor = "multi_thread")]
 async fn kaseya_bms() {
     a_desk_keeps_its_promises("kaseya-bms", ("queue", "Finanz", "Finance (9)"), "service desk tickets").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servicenow() {
+    let told = "Finance (5a5a5a5a00004000800000000000f1a0)";
+    a_desk_keeps_its_promises("servicenow", ("queue", "Finanz", told), "role itil").await;
 }

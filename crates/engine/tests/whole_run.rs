@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tallysheet_config::Config;
 use tallysheet_core::run::{Run, RunStatus};
-use tallysheet_core::{Code, Level};
+use tallysheet_core::sheet::{Blank, Cell};
+use tallysheet_core::{Code, Level, Notice};
 use tallysheet_engine::{Selection, Silent, assemble, run};
 use tallysheet_host::{Environment, System};
 use tallysheet_sim::{Options, Simulation, Truth};
@@ -19,7 +20,7 @@ async fn run_in(folder: &Path, simulation: &Simulation) -> Run {
     let registry = tallysheet_connectors::registry();
     let config = Config::load(&path, &Environment::default(), &registry).unwrap();
     let world = Arc::new(System::new(folder.join("state")));
-    let selection = Selection { only: None, deliver: true };
+    let selection = Selection { deliver: true, ..Selection::default() };
     let store = Arc::new(Sqlite::in_memory().unwrap());
     let plan = assemble(config, &registry, world, store, &selection).unwrap().plan().unwrap();
     run(plan, &Silent).await
@@ -96,6 +97,43 @@ async fn an_org_that_fails_for_good_is_blank_alone() {
         told.filter(|notice| notice.level != Level::Info && notice.code != Some(Code::UnmappedOrg)).collect();
     let [notice] = told[..] else { panic!("{told:?}") };
     assert_eq!((notice.level, notice.code), (Level::Warning, Some(Code::Forbidden)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_client_that_fails_takes_no_other_with_it() {
+    let simulation = Simulation::start(Options::default()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_in(folder.path(), &simulation).await;
+    let story = simulation.story();
+    let line = story.iter().find(|line| line.contains("Cork refuses")).unwrap();
+    let failing = line.split(": ").next().unwrap();
+
+    let refused =
+        |notice: &&Notice| notice.integration.as_deref() == Some("cork") && notice.code == Some(Code::Forbidden);
+    let warnings: Vec<&Notice> = run.log.iter().map(|entry| &entry.notice).filter(refused).collect();
+    let [warning] = warnings[..] else { panic!("one warning, not {warnings:?}") };
+    assert_eq!((warning.level, warning.company.as_deref()), (Level::Warning, Some(failing)));
+
+    let columns = run.sheet.columns.iter().enumerate().filter(|(_, column)| column.title.starts_with("Cork: "));
+    let columns: Vec<usize> = columns.map(|(place, _)| place).collect();
+    assert_eq!(columns.len(), 3);
+    let (mut counted, mut elsewhere) = (0, 0);
+    for row in run.sheet.rows.iter().filter(|row| !row.unmapped) {
+        let cells: Vec<&Cell> = columns.iter().map(|place| &row.cells[*place]).collect();
+        if row.company == failing {
+            assert!(cells.iter().all(|cell| **cell == Cell::Blank(Blank::Failed(Code::Forbidden))), "{cells:?}");
+            assert!(row.notes.contains("Cork failed: forbidden"), "{}", row.notes);
+        } else if cells.iter().all(|cell| matches!(cell, Cell::Counted(_))) {
+            counted += 1;
+        } else {
+            // Who is no client of Cork's has nothing to be counted.
+            let is_blank = |cell: &&Cell| matches!(cell, Cell::Blank(Blank::NotMapped | Blank::NotApplicable));
+            assert!(cells.iter().all(is_blank), "{}: {cells:?}", row.company);
+            elsewhere += 1;
+        }
+    }
+    assert_eq!(counted + elsewhere + 1, 25);
+    assert!(counted > elsewhere);
 }
 
 #[tokio::test(flavor = "multi_thread")]

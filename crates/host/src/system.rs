@@ -1,6 +1,6 @@
 //! The real world: clock, sleep, randomness, and the state folder.
 
-use crate::files;
+use crate::{files, text};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::ErrorKind;
@@ -61,6 +61,12 @@ impl World for System {
 
     fn random(&self) -> f64 {
         fastrand::f64()
+    }
+
+    fn read_text(&self, path: &Path) -> Result<String> {
+        let bytes = files::read(path).map_err(|error| error.with_kind(tallysheet_core::ErrorKind::NotFound))?;
+        let no_text = |error: Error| error.context(path.display()).with_kind(tallysheet_core::ErrorKind::BadResponse);
+        text::decode(&bytes).map_err(no_text)
     }
 
     fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>> {

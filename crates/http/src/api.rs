@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tallysheet_core::shape::{Answer, Recorder};
 use tallysheet_core::tally::Listed;
 use tallysheet_core::wire::Id;
 use tallysheet_core::{Context, Error, ErrorKind, Identity, Result, World};
@@ -76,6 +77,7 @@ struct Policy {
     headers: HeaderMap,
     retry: Retry,
     classify: Classify,
+    recorder: Option<Arc<Recorder>>,
     world: Arc<dyn World>,
 }
 
@@ -175,7 +177,7 @@ impl Api {
         let reply = self.send(call).await?;
         let missing = || Error::bad_response(format!("{} was answered without `{id}`", self.describe(call)));
         let id = reply.json_at::<Id>(&[id])?.ok_or_else(missing)?.0;
-        Ok(Identity { account: reply.json_at(&[name])?.unwrap_or_else(|| id.clone()), id: Some(id), expires: None })
+        Ok(Identity::of(reply.json_at(&[name])?.unwrap_or_else(|| id.clone()), id))
     }
 
     /// What stands at `path/ID` for each of these ids, asked for side by side. What the vendor has not is not there.
@@ -268,6 +270,9 @@ impl Api {
         let (mut walk, mut total) = (Walk::new(self.clone(), first), None);
         while let Some((call, reply)) = walk.step().await? {
             let Part { rows, stated, next } = part(reply.json()?, &walk.position(&reply));
+            if !rows.is_empty() {
+                walk.never_twice(&call, &reply)?;
+            }
             walk.follow(call, next)?;
             rows.into_iter().for_each(&mut row);
             // Where pages differ, the largest stands: a row that went away pulls another one over the edge, unseen.
@@ -300,7 +305,10 @@ impl Api {
     /// Sends a call, and again where that is safe and may help. Returns only answers of success.
     pub async fn send(&self, call: &Call) -> Result<Reply> {
         let url = self.url_of(call)?;
-        let Policy { retry, world, .. } = &*self.policy;
+        let Policy { retry, world, recorder, .. } = &*self.policy;
+        if recorder.as_ref().is_some_and(|recorder| recorder.has_enough()) {
+            return Err(Error::new(ErrorKind::Unsupported, "enough answers were seen to know their shapes"));
+        }
         let started = world.monotonic();
         let (mut attempt, mut refreshed) = (1, false);
         loop {
@@ -344,7 +352,7 @@ impl Api {
     }
 
     async fn attempt(&self, call: &Call, url: &Url, attempt: u32) -> Result<Reply, Failed> {
-        let Policy { integration, headers, retry, classify, world } = &*self.policy;
+        let Policy { integration, headers, retry, classify, recorder, world } = &*self.policy;
         let mut headers = headers.clone();
         for (name, value) in &call.headers {
             let value = HeaderValue::try_from(value).map_err(|_| defect("a header value cannot be sent"))?;
@@ -376,6 +384,10 @@ impl Api {
         let status = result.as_ref().map_or(0, Reply::status);
         tracing::debug!(integration, request = %self.describe(call), status, attempt, %millis, "Call");
 
+        if let (Some(recorder), Ok(reply)) = (recorder, &result) {
+            self.record(recorder, call, url, reply);
+        }
+
         let failed = |error, not_processed| Failed::Attempt(FailedAttempt { error, stamp, not_processed });
         let reply = result.map_err(|(error, not_processed)| failed(error, not_processed))?;
         let error = classify(&reply).or_else(|| (!(200..300).contains(&reply.status)).then(|| reply.error()));
@@ -399,6 +411,19 @@ impl Api {
             body.extend_from_slice(&chunk);
         }
         Ok(Reply { request: self.describe(call), status, headers, body })
+    }
+
+    /// Hands an answer to a probe, with names only of what was sent.
+    fn record(&self, recorder: &Recorder, call: &Call, url: &Url, reply: &Reply) {
+        let path = url.path().strip_prefix(self.base.path().trim_end_matches('/')).filter(|path| !path.is_empty());
+        recorder.record(&Answer {
+            method: call.method,
+            path: path.unwrap_or_else(|| url.path()),
+            query: url.query_pairs().map(|(name, _)| name.into_owned()).collect(),
+            status: reply.status,
+            headers: reply.headers.keys().map(ToString::to_string).collect(),
+            body: &reply.body,
+        });
     }
 
     fn transport(&self, call: &Call, error: &reqwest::Error) -> (Error, bool) {
@@ -541,6 +566,7 @@ impl ApiBuilder {
                 headers: HeaderMap::new(),
                 retry: Retry::default(),
                 classify: Arc::new(|_| None),
+                recorder: cx.recorder.clone(),
                 world: cx.world.clone(),
             },
         }

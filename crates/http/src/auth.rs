@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use std::borrow::Cow;
 use std::sync::Arc;
 use tallysheet_core::{Error, Result, Secret, async_trait};
 
@@ -113,13 +114,13 @@ impl Auth for Bearer {
 /// One or several headers that hold keys.
 #[derive(Clone)]
 pub struct ApiKey {
-    headers: Vec<(&'static str, Secret)>,
+    headers: Vec<(Cow<'static, str>, Secret)>,
 }
 
 impl ApiKey {
     /// A key in a header.
-    pub fn new(header: &'static str, key: &Secret) -> Self {
-        Self { headers: vec![(header, key.clone())] }
+    pub fn new(header: impl Into<Cow<'static, str>>, key: &Secret) -> Self {
+        Self { headers: vec![(header.into(), key.clone())] }
     }
 
     /// Puts a word before the key last added: `ApiToken `.
@@ -133,8 +134,8 @@ impl ApiKey {
 
     /// One more key in another header.
     #[must_use]
-    pub fn and(mut self, header: &'static str, key: &Secret) -> Self {
-        self.headers.push((header, key.clone()));
+    pub fn and(mut self, header: impl Into<Cow<'static, str>>, key: &Secret) -> Self {
+        self.headers.push((header.into(), key.clone()));
         self
     }
 

@@ -18,6 +18,7 @@
 //! | [`call`] | a request before it is sent |
 //! | [`reply`] | an answer: its class, its strict decoding |
 //! | [`auth`], [`token`] | how a credential is shown, and how a token is got and kept |
+//! | `rotation` | a refresh token that is spent by its use, and the state folder |
 //! | [`login`] | a vendor's own log-in, and the passcodes of a second factor |
 //! | [`entra`] | what Microsoft's login service means by its numbers |
 //! | [`tenants`] | one vendor, many tenants, a token for each |
@@ -32,6 +33,7 @@ pub mod limit;
 pub mod login;
 pub mod paging;
 pub mod reply;
+mod rotation;
 pub mod tenants;
 pub mod token;
 

@@ -7,6 +7,7 @@ use crate::reply::Reply;
 use serde::de::DeserializeOwned;
 use std::collections::HashSet;
 use std::fmt::Display;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 use tallysheet_core::{Error, Result};
 
@@ -106,6 +107,7 @@ pub(crate) struct Walk {
     call: Option<Call>,
     index: usize,
     sent: HashSet<String>,
+    received: HashSet<u64>,
 }
 
 impl<T, F> Pages<T, F>
@@ -129,7 +131,7 @@ where
 
 impl Walk {
     pub(crate) fn new(api: Api, first: Call) -> Self {
-        Self { api, call: Some(first), index: 0, sent: HashSet::new() }
+        Self { api, call: Some(first), index: 0, sent: HashSet::new(), received: HashSet::new() }
     }
 
     /// Asks for the next page, if there is one.
@@ -145,6 +147,17 @@ impl Walk {
         }
         let reply = self.api.send(&call).await?;
         Ok(Some((call, reply)))
+    }
+
+    /// Refuses a page with rows that is one of those before it, to the last byte: a vendor that overlooks the position.
+    pub(crate) fn never_twice(&mut self, call: &Call, reply: &Reply) -> Result<()> {
+        let mut hasher = DefaultHasher::new();
+        reply.body().hash(&mut hasher);
+        if self.received.insert(hasher.finish()) {
+            return Ok(());
+        }
+        let what = format!("page {} of {} is an earlier one again", self.index + 1, self.api.describe(call));
+        Err(Error::bad_response(format!("{what}; the list has no end, so none of it is used")))
     }
 
     /// Where the page stands that was asked for last.

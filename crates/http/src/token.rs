@@ -4,9 +4,10 @@ use crate::api::Api;
 use crate::auth::{ApiKey, Auth, Outgoing, Stamp};
 use crate::call::Call;
 use crate::reply::Reply;
+use crate::rotation::Rotation;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,7 +119,8 @@ pub enum Grant {
         /// The vendor's public client, shown as Basic.
         client: Option<(&'static str, &'static str)>,
     },
-    /// `refresh_token`: each exchange may return the next one, which is kept in the state folder.
+    /// `refresh_token`: each exchange may return the next one, which is kept in the state folder before the access token
+    /// is used, whatever happens to the run.
     RefreshToken {
         /// The first one, from the config.
         first: Secret,
@@ -135,15 +137,16 @@ pub struct OAuth2 {
     extra: Vec<(&'static str, String)>,
     query: Vec<(&'static str, String)>,
     json: bool,
-    state: String,
+    rotation: Rotation,
     /// Whether the next refresh token is this endpoint's to keep.
     keeps: bool,
-    world: Arc<dyn World>,
 }
 
 #[derive(Deserialize)]
 struct Issued {
-    access_token: Secret,
+    /// Where it is missing, a refresh token beside it must be kept all the same.
+    #[serde(default)]
+    access_token: Option<Secret>,
     #[serde(default)]
     expires_in: Option<Lifetime>,
     #[serde(default)]
@@ -154,14 +157,6 @@ struct Issued {
 #[derive(Deserialize)]
 struct Lifetime(tallysheet_core::wire::Number);
 
-/// What the state folder holds for a rotating token.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    /// Of the config's first token, so that a new one in the config is noticed.
-    first: String,
-    refresh_token: String,
-}
-
 impl OAuth2 {
     /// An endpoint at `token_url`, asked with a form.
     pub fn new(cx: &Context, token_url: &str, grant: Grant) -> Result<Self> {
@@ -171,9 +166,8 @@ impl OAuth2 {
             extra: Vec::new(),
             query: Vec::new(),
             json: false,
-            state: format!("tokens/{}", cx.integration),
+            rotation: Rotation::new(&cx.integration, cx.world.clone()),
             keeps: true,
-            world: cx.world.clone(),
         })
     }
 
@@ -240,44 +234,26 @@ impl OAuth2 {
         self.endpoint.json(&call).await
     }
 
-    /// Exchanges the newest refresh token and keeps its successor, if it is ours to keep, before anything else happens.
-    async fn rotate(&self, first: &Secret, client: Option<&(String, Secret)>) -> Result<Issued> {
-        let _lock = if self.keeps { Some(self.lock().await?) } else { None };
-        let mark = mark(first);
-        let kept = self.world.read_state(&self.state)?;
-        let kept = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok()).filter(|kept| kept.first == mark);
-        let newest = kept.map_or_else(|| first.clone(), |kept| Secret::new(kept.refresh_token));
-        let mut own = vec![("grant_type", "refresh_token"), ("refresh_token", newest.expose())];
+    async fn refresh(&self, token: &Secret, client: Option<&(String, Secret)>, repeatable: bool) -> Result<Issued> {
+        let mut own = vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())];
         if let Some((id, secret)) = client {
             own.extend([("client_id", id.as_str()), ("client_secret", secret.expose())]);
         }
-        // Never repeated where the token may be spent although no answer came.
-        let issued = self.exchange(&own, None, !self.keeps).await?;
-        if let Some(next) = issued.refresh_token.as_ref().filter(|_| self.keeps) {
-            let kept = Kept { first: mark, refresh_token: next.expose().to_owned() };
-            let bytes = serde_json::to_vec(&kept).map_err(|_| Error::internal("a refresh token cannot be kept"))?;
-            self.world.write_state(&self.state, &bytes)?;
-        }
-        Ok(issued)
+        self.exchange(&own, None, repeatable).await
     }
 
-    async fn lock(&self) -> Result<Box<dyn Send + Sync>> {
-        for _ in 0..600 {
-            if let Some(lock) = self.world.try_lock_state(&self.state)? {
-                return Ok(lock);
+    /// Exchanges the newest refresh token and keeps its successor. Never repeated where the token may be spent although
+    /// no answer came.
+    async fn rotate(self, first: Secret, client: Option<(String, Secret)>) -> Result<Issued> {
+        let turn = self.rotation.begin(&first).await?;
+        match self.refresh(turn.token(), client.as_ref(), false).await {
+            Ok(issued) => {
+                turn.issued(issued.refresh_token.as_ref().filter(|next| !next.expose().is_empty())).await?;
+                Ok(issued)
             }
-            self.world.sleep(Duration::from_millis(100)).await;
+            Err(error) => Err(turn.failed(error)),
         }
-        Err(Error::new(ErrorKind::TimedOut, "another run holds the token of this integration for over a minute"))
     }
-}
-
-/// Tells two first tokens apart without keeping the token itself.
-fn mark(token: &Secret) -> String {
-    let hash = |seed: u64| {
-        token.expose().bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
-    };
-    format!("{:016x}", hash(0xcbf2_9ce4_8422_2325))
 }
 
 #[async_trait]
@@ -296,14 +272,24 @@ impl TokenSource for OAuth2 {
                 let own = [("grant_type", "password"), ("username", username), ("password", password.expose())];
                 self.exchange(&own, *client, true).await
             }
-            Grant::RefreshToken { first, client } => self.rotate(first, client.as_ref()).await,
+            Grant::RefreshToken { first, client } if self.keeps => {
+                // A run that is given up (a deadline, another call that failed) must not give up what is on its way.
+                let rotation = tokio::spawn(self.clone().rotate(first.clone(), client.clone())).await;
+                rotation.unwrap_or_else(|_| Err(Error::internal("the exchange of the refresh token broke off")))
+            }
+            Grant::RefreshToken { first, client } => {
+                self.refresh(&self.rotation.newest(first)?, client.as_ref(), true).await
+            }
         };
         let issued = issued.map_err(|error| error.context("getting a token"))?;
-        if issued.access_token.expose().is_empty() {
+        let Some(secret) = issued.access_token else {
+            return Err(Error::bad_response("getting a token: the vendor answered without one"));
+        };
+        if secret.expose().is_empty() {
             return Err(Error::new(ErrorKind::Auth, "getting a token: the vendor issued an empty one"));
         }
         let seconds = issued.expires_in.and_then(|life| u64::try_from(life.0.0.trunc()).ok());
-        Ok(Token { secret: issued.access_token, lifetime: seconds.map(Duration::from_secs) })
+        Ok(Token { secret, lifetime: seconds.map(Duration::from_secs) })
     }
 }
 

@@ -112,7 +112,9 @@ fn large_sheet(criterion: &mut Criterion) {
     let run = run(merged.sheet);
     let csv = told("csv", || render(&run, Format::Csv));
     let json = told("json", || render(&run, Format::Json));
-    for (what, bytes) in [("csv", csv), ("json", json)] {
+    let xlsx = told("xlsx", || render(&run, Format::Xlsx));
+    let html = told("html", || render(&run, Format::Html));
+    for (what, bytes) in [("csv", csv), ("json", json), ("xlsx", xlsx), ("html", html)] {
         println!("{what:<8} {} bytes", bytes.map(|bytes| bytes.len()).unwrap_or_default());
     }
 
@@ -127,6 +129,8 @@ fn large_sheet(criterion: &mut Criterion) {
     });
     group.bench_function("csv", |bench| bench.iter(|| render(&run, Format::Csv)));
     group.bench_function("json", |bench| bench.iter(|| render(&run, Format::Json)));
+    group.bench_function("html", |bench| bench.iter(|| render(&run, Format::Html)));
+    group.bench_function("xlsx", |bench| bench.iter(|| render(&run, Format::Xlsx)));
     group.finish();
 }
 

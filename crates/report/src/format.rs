@@ -1,6 +1,6 @@
 //! The formats that a report can have.
 
-use crate::{json, sheet};
+use crate::{html, json, sheet, xlsx};
 use std::path::Path;
 use std::str::FromStr;
 use tallysheet_core::run::Run;
@@ -15,11 +15,15 @@ pub enum Format {
     Long,
     /// The whole run as one object.
     Json,
+    /// The run as a workbook.
+    Xlsx,
+    /// The run as a page.
+    Html,
 }
 
 impl Format {
     /// Every format there is.
-    pub const ALL: &'static [Self] = &[Self::Csv, Self::Long, Self::Json];
+    pub const ALL: &'static [Self] = &[Self::Csv, Self::Long, Self::Json, Self::Xlsx, Self::Html];
 
     /// The word in `format = "…"`.
     pub const fn as_str(self) -> &'static str {
@@ -27,6 +31,8 @@ impl Format {
             Self::Csv => "csv",
             Self::Long => "long",
             Self::Json => "json",
+            Self::Xlsx => "xlsx",
+            Self::Html => "html",
         }
     }
 
@@ -35,6 +41,8 @@ impl Format {
         match self {
             Self::Csv | Self::Long => "csv",
             Self::Json => "json",
+            Self::Xlsx => "xlsx",
+            Self::Html => "html",
         }
     }
 
@@ -43,17 +51,15 @@ impl Format {
         match self {
             Self::Csv | Self::Long => "text/csv; charset=utf-8",
             Self::Json => "application/json",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Html => "text/html; charset=utf-8",
         }
     }
 
-    /// The format that a file's ending asks for; CSV where it asks for none. What is called a workbook or a page must be
-    /// one, so those endings are an error.
-    pub fn of_path(path: &Path) -> Result<Self> {
+    /// The format that a file's ending asks for; CSV where it asks for none.
+    pub fn of_path(path: &Path) -> Self {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
-        if matches!(ending.as_str(), "xlsx" | "html") {
-            return ending.parse();
-        }
-        Ok(Self::ALL.iter().copied().find(|format| format.ending() == ending).unwrap_or(Self::Csv))
+        Self::ALL.iter().copied().find(|format| format.ending() == ending).unwrap_or(Self::Csv)
     }
 }
 
@@ -74,6 +80,8 @@ pub fn render(run: &Run, format: Format) -> Result<Vec<u8>> {
         Format::Csv => sheet::csv(&run.sheet),
         Format::Long => sheet::long(&run.sheet),
         Format::Json => json::json(run).map(String::into_bytes),
+        Format::Xlsx => xlsx::xlsx(run),
+        Format::Html => html::html(run).map(String::into_bytes),
     }
 }
 
@@ -85,16 +93,17 @@ mod tests {
     fn a_wrong_format_is_answered_with_the_right_ones() {
         assert_eq!("long".parse::<Format>().unwrap(), Format::Long);
         let error = "pdf".parse::<Format>().unwrap_err().to_string();
-        assert_eq!(error, "there is no format `pdf`; there are csv, long, json");
+        assert_eq!(error, "there is no format `pdf`; there are csv, long, json, xlsx, html");
     }
 
     #[test]
     fn the_ending_of_a_path_tells_its_format() {
-        let of = |path: &str| Format::of_path(Path::new(path)).ok();
-        assert_eq!(of("out/counts.CSV"), Some(Format::Csv));
-        assert_eq!(of("counts.2026.json"), Some(Format::Json));
-        assert_eq!(of("counts.txt"), Some(Format::Csv));
-        assert_eq!(of("csv"), Some(Format::Csv));
-        assert_eq!(of("counts.XLSX"), None);
+        let of = |path: &str| Format::of_path(Path::new(path));
+        assert_eq!(of("out/counts.CSV"), Format::Csv);
+        assert_eq!(of("counts.2026.json"), Format::Json);
+        assert_eq!(of("counts.txt"), Format::Csv);
+        assert_eq!(of("csv"), Format::Csv);
+        assert_eq!(of("counts.XLSX"), Format::Xlsx);
+        assert_eq!(of("counts.html"), Format::Html);
     }
 }

@@ -7,18 +7,24 @@
 //! | `format` | the names of the formats, and [`render`] |
 //! | `sheet` | CSV, and CSV with one line a cell |
 //! | `json` | the one object that a run is, and the lines of its log |
+//! | `xlsx` | the workbook |
+//! | `html` | the page |
 //! | `table` | the table for a terminal |
-//! | `summary` | totals and failures without a customer's name |
+//! | `summary` | totals and failures without a customer's name, as text and as HTML |
+//! | `digest` | what summary, page and workbook say of a run as a whole |
 //! | `text` | how a number, a state and a foreign text are written |
 
+mod digest;
 mod format;
+mod html;
 mod json;
 mod sheet;
 mod summary;
 mod table;
 mod text;
+mod xlsx;
 
 pub use format::{Format, render};
 pub use json::{json, json_object, log_lines};
-pub use summary::{status_word, summary};
+pub use summary::{status_word, summary, summary_html};
 pub use table::table;

@@ -1,11 +1,12 @@
-//! The run in a few lines: for the end of a command, and for a ticket's body. Never a customer's name.
+//! The run in a few lines: for the end of a command, a mail and a ticket. Never a customer's name.
 
+use crate::digest::{ColumnTotals, Digest, Failure};
 use crate::text::{self, number};
-use std::collections::{BTreeMap, BTreeSet};
+use askama::Template;
 use std::fmt::Write as _;
-use tallysheet_core::run::{LogEntry, Run, RunStatus};
-use tallysheet_core::sheet::{Cell, ColumnKind, Totals};
-use tallysheet_core::{Code, Level, Phase};
+use tallysheet_core::run::{Run, RunStatus};
+use tallysheet_core::sheet::Totals;
+use tallysheet_core::{Error, Result};
 
 /// The contract's word for how a run ended.
 pub const fn status_word(status: RunStatus) -> &'static str {
@@ -18,22 +19,34 @@ pub const fn status_word(status: RunStatus) -> &'static str {
 
 /// Rows, failures and control totals.
 pub fn summary(run: &Run) -> String {
-    let sheet = &run.sheet;
-    let companies = sheet.rows.iter().filter(|row| !row.unmapped).count();
-    let unmapped = run.log.iter().filter(|entry| entry.notice.code == Some(Code::UnmappedOrg)).count();
-    let counted = (0..sheet.columns.len())
-        .filter(|place| sheet.rows.iter().any(|row| matches!(row.cells.get(*place), Some(Cell::Counted(_)))))
-        .count();
-
+    let digest = Digest::of(run);
     let mut text = format!(
-        "Run {}: {}\nCompanies: {companies}\nVendor orgs without a company: {unmapped}\nColumns with counts: {counted} of {}\n",
+        "Run {}: {}\nCompanies: {}\nVendor orgs without a company: {}\nColumns with counts: {} of {}\n",
         run.id,
         status_word(run.status),
-        sheet.columns.len()
+        digest.companies,
+        digest.unmapped,
+        digest.counted,
+        digest.columns()
     );
-    section(&mut text, "Failures", failures(run));
-    section(&mut text, "Totals", totals(run));
+    section(&mut text, "Failures", digest.failures.iter().map(failure).collect());
+    section(&mut text, "Totals", digest.totals.iter().map(total).collect());
     text
+}
+
+/// The same as a piece of HTML, for the body of a mail or a ticket: no page around it, every style on its element, as
+/// mail programs want it.
+pub fn summary_html(run: &Run) -> Result<String> {
+    let body = Body { status: status_word(run.status), started: text::minute(run.started_at), digest: Digest::of(run) };
+    body.render().map_err(|error| Error::internal(format!("the summary cannot be written as HTML: {error}")))
+}
+
+#[derive(Template)]
+#[template(path = "summary.html")]
+struct Body<'a> {
+    digest: Digest<'a>,
+    status: &'static str,
+    started: String,
 }
 
 fn section(text: &mut String, title: &str, lines: Vec<String>) {
@@ -46,52 +59,23 @@ fn section(text: &mut String, title: &str, lines: Vec<String>) {
     }
 }
 
-/// What failed, by integration and code, with how many rows it touches. A source of products that never answered has
-/// no column: only the log knows of it.
-fn failures(run: &Run) -> Vec<String> {
-    let sheet = &run.sheet;
-    let titles: BTreeMap<&str, &str> =
-        sheet.columns.iter().map(|column| (column.integration.as_str(), text::title(column))).collect();
-    let failed = |entry: &&LogEntry| entry.notice.level == Level::Error && entry.notice.phase == Phase::Collect;
-    let mut rows: BTreeMap<(&str, Code), BTreeSet<usize>> = run
-        .log
-        .iter()
-        .filter(failed)
-        .filter_map(|entry| Some(((entry.notice.integration.as_deref()?, entry.notice.code?), BTreeSet::new())))
-        .collect();
-    for (at, row) in sheet.rows.iter().enumerate() {
-        let blank = sheet.columns.iter().zip(&row.cells).filter(|(_, cell)| text::is_failed(cell));
-        let blank = blank.filter_map(|(column, cell)| Some((column, cell.code()?)));
-        let flagged = row.flags.iter().filter_map(|(place, flag)| Some((sheet.columns.get(*place)?, flag.code)));
-        for (column, code) in blank.chain(flagged) {
-            rows.entry((&column.integration, code)).or_default().insert(at);
-        }
+fn failure(Failure { integration, code, rows }: &Failure) -> String {
+    match rows {
+        0 => format!("{integration}: {code}"),
+        1 => format!("{integration}: {code} (1 row)"),
+        count => format!("{integration}: {code} ({count} rows)"),
     }
-    rows.into_iter()
-        .map(|((integration, code), rows)| {
-            let title = titles.get(integration).unwrap_or(&integration);
-            match rows.len() {
-                0 => format!("{title}: {code}"),
-                1 => format!("{title}: {code} (1 row)"),
-                count => format!("{title}: {code} ({count} rows)"),
-            }
-        })
-        .collect()
 }
 
-fn totals(run: &Run) -> Vec<String> {
-    let sheet = &run.sheet;
-    let numeric = sheet.columns.iter().enumerate().filter(|(_, column)| column.kind == ColumnKind::Number);
-    numeric
-        .map(|(place, column)| match text::totals(sheet, place) {
-            Some(totals) => format!("{}: {}", column.title, total(totals)),
-            None => format!("{}: not counted", column.title),
-        })
-        .collect()
+fn total(total: &ColumnTotals) -> String {
+    match total.totals {
+        Some(totals) => format!("{}: {}", total.title, parts(totals)),
+        None => format!("{}: not counted", total.title),
+    }
 }
 
 /// `120, unmapped 3, left out 4; the vendor states 127`.
-fn total(totals: &Totals) -> String {
+fn parts(totals: &Totals) -> String {
     let mut text = number(totals.counted);
     for (word, part) in [("unmapped", totals.unmapped), ("left out", totals.left_out)] {
         if !part.is_zero() {

@@ -1,8 +1,10 @@
 //! How a number, a state and a foreign text are written.
 
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use std::borrow::Cow;
-use tallysheet_core::sheet::{Blank, Cell, Sheet, Totals};
+use tallysheet_core::Code;
+use tallysheet_core::sheet::{Blank, Cell, Flag, Sheet, Totals};
 
 /// A plain number: a decimal point, no trailing zeros, never scientific.
 pub(crate) fn number(number: Decimal) -> String {
@@ -42,4 +44,47 @@ pub(crate) fn totals(sheet: &Sheet, place: usize) -> Option<&Totals> {
 /// The part of a column's name before the metric.
 pub(crate) fn title(column: &tallysheet_core::sheet::Column) -> &str {
     column.title.strip_suffix(&column.metric).and_then(|title| title.strip_suffix(": ")).unwrap_or(&column.integration)
+}
+
+/// Why a cell is blank, in the contract's words.
+pub(crate) fn reason(blank: Blank) -> Cow<'static, str> {
+    match blank {
+        Blank::NotMapped => Cow::Borrowed("not mapped"),
+        Blank::NotApplicable => Cow::Borrowed("not applicable"),
+        Blank::LeftOut(rule) => Cow::Owned(format!("left out: {rule}")),
+        Blank::Failed(code) => Cow::Owned(format!("failed: {code}")),
+    }
+}
+
+/// Why a value is hard to believe.
+pub(crate) fn doubt(flag: &Flag) -> String {
+    format!("{}: the last good value is {}, of {}", flag.code, number(flag.last), flag.date)
+}
+
+/// What a code of a failure means to someone who does not know the codes.
+pub(crate) const fn meaning(code: Code) -> &'static str {
+    match code {
+        Code::AuthFailed => "The vendor refused the credential",
+        Code::Forbidden => "The credential may not read this",
+        Code::ConsentMissing => "The customer's tenant has not consented",
+        Code::WrongAccount => "The credential belongs to another account",
+        Code::NotFound => "Something that must exist was not found",
+        Code::RateLimited => "The vendor's request limit was hit",
+        Code::Unavailable => "The vendor could not be reached",
+        Code::TimedOut => "The vendor took too long",
+        Code::BadResponse => "The vendor's answer could not be understood",
+        Code::Unsupported => "The vendor's plan or version lacks this",
+        Code::MissingValue => "The vendor left out a value",
+        Code::UnknownOrg => "An id in the companies file is not at the vendor",
+        Code::AmbiguousOrg => "An org could be more than one company",
+        Code::Implausible => "A count is hard to believe",
+        Code::TotalDiffers => "The vendor's own total disagrees with its rows",
+        Code::Internal => "A defect of Tallysheet",
+        _ => "",
+    }
+}
+
+/// A point in time as people read it, in UTC.
+pub(crate) fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

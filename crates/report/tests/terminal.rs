@@ -3,10 +3,10 @@
 
 mod common;
 
-use common::{column, failed, number, row, run, sample};
+use common::{column, failed, number, row, run, sample, states};
 use tallysheet_core::Code;
 use tallysheet_core::run::Run;
-use tallysheet_core::sheet::{Blank, Cell, ColumnKind, Flag, Sheet};
+use tallysheet_core::sheet::{ColumnKind, Sheet};
 use tallysheet_report::{summary, table};
 use unicode_width::UnicodeWidthStr;
 
@@ -62,18 +62,7 @@ fn a_number_is_never_cut_however_narrow_the_terminal() {
 
 #[test]
 fn every_state_looks_different() {
-    let mut flagged = row("Flagged", vec![number("2")]);
-    flagged.flags.insert(0, Flag { code: Code::Implausible, last: 90.into(), date: "2026-10-31".parse().unwrap() });
-    let rows = vec![
-        row("Failed", vec![failed(Code::TimedOut)]),
-        row("Zero", vec![number("0")]),
-        row("Unmapped", vec![Cell::Blank(Blank::NotMapped)]),
-        row("Declined", vec![Cell::Blank(Blank::NotApplicable)]),
-        row("Trial", vec![Cell::Blank(Blank::LeftOut("trial"))]),
-        flagged,
-    ];
-    let sheet = Sheet { columns: vec![column("S", "A", ColumnKind::Number)], rows, ..Sheet::default() };
-    let text = table(&run(sheet), Some(80), false);
+    let text = table(&states(), Some(80), false);
     let shown = |name: &str| {
         let line = text.lines().find(|line| line.starts_with(name)).unwrap();
         line[name.len()..].trim().to_owned()

@@ -68,10 +68,15 @@ impl Column {
     }
 }
 
-/// The values of the fixed columns, in their order.
+/// The numbers of the fixed columns, in their order.
 pub(crate) fn fixed(columns: &[&'static str], values: impl IntoIterator<Item = u32>) -> Counted {
+    each(columns, values.into_iter().map(|value| Truth::Number(value.into())))
+}
+
+/// What the fixed columns say, in their order.
+pub(crate) fn each(columns: &[&'static str], values: impl IntoIterator<Item = Truth>) -> Counted {
     let columns = columns.iter().enumerate().map(|(place, name)| Column::Fixed(place, name));
-    Counted::Each(columns.zip(values.into_iter().map(|value| Truth::Number(value.into()))).collect())
+    Counted::Each(columns.zip(values).collect())
 }
 
 /// What a cell of the sheet must say.
@@ -92,6 +97,10 @@ pub enum Truth {
 }
 
 impl Truth {
+    pub(crate) fn texts(texts: &[&str]) -> Self {
+        Self::Text(texts.iter().map(|text| (*text).to_owned()).collect())
+    }
+
     /// Whether a cell says this.
     pub fn is_told_by(&self, cell: &Cell) -> bool {
         match self {

@@ -66,6 +66,8 @@ async fn what_the_story_tells_is_in_the_sheet() {
     assert_eq!(cell("refuses to be read", "Duo: Users"), Truth::Failed(Code::Forbidden));
     assert_eq!(cell("deactivated at Dropsuite", "Dropsuite: Active seats"), Truth::LeftOut);
     assert!(matches!(cell("two Dropsuite plans", "Dropsuite: Used seats"), Truth::Number(_)));
+    assert_eq!(cell("Cork refuses", "Cork: Devices"), Truth::Failed(Code::Forbidden));
+    assert_eq!(cell("SentinelOne site that is on trial", "SentinelOne: Active licenses"), Truth::LeftOut);
     assert!(matches!(cell("two ImmyBot tenants", "ImmyBot: Devices"), Truth::Number(_)));
     for words in ["two Datto sites", "by the Autotask id", "by its name alone"] {
         assert!(matches!(cell(words, "Datto RMM: Devices"), Truth::Number(_)), "{words}");

@@ -9,6 +9,7 @@ use crate::world::TestWorld;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tallysheet_core::registry::NO_URL;
 use tallysheet_core::ticket::{Body, NewTicket, PreparedForm, TicketKey, TicketRef};
 use tallysheet_core::{Capability, Connector, Context, CountSource, Counts, Entry, Error, ErrorKind, Registry, Result};
 
@@ -181,16 +182,18 @@ impl Bench {
 
     /// Makes the connector as the engine does, with the metrics that the case asks for.
     pub(crate) fn connect(&self, world: &TestWorld, keys: impl FnOnce(&mut Context)) -> Result<Connector> {
+        self.case.files.iter().for_each(|(path, text)| world.put_file(*path, text));
         let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
         let metrics = self.entry.meta.metrics.iter().copied();
         let mut context = Context {
             integration: self.case.slug.to_owned(),
-            url: Some(self.server.url()),
+            url: (!self.case.finds_url && self.entry.meta.default_url != Some(NO_URL)).then(|| self.server.url()),
             max_concurrency: None,
             requests_per_minute: None,
             metrics: metrics.filter(|metric| !self.case.unasked.contains(&metric.name)).collect(),
             exclude: owned(&self.case.exclude),
             known_ids: owned(&self.case.known_ids),
+            recorder: None,
             world: Arc::new(world.clone()),
         };
         keys(&mut context);

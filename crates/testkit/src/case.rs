@@ -18,6 +18,8 @@ pub struct Case {
     pub slug: &'static str,
     /// Its own settings, secrets resolved.
     pub settings: Value,
+    /// Whether the settings have no `url`, as the connector finds it out itself.
+    pub finds_url: bool,
     /// Metrics, by name, that are not asked for; where it is empty, all are.
     pub unasked: Vec<&'static str>,
     /// Headers that every request but one for a token must carry.
@@ -26,6 +28,8 @@ pub struct Case {
     pub known_ids: Vec<&'static str>,
     /// Vendor org ids that the config leaves out.
     pub exclude: Vec<&'static str>,
+    /// Text files that the settings name: path and text.
+    pub files: Vec<(&'static str, String)>,
     /// What the vendor answers.
     pub exchanges: Vec<Exchange>,
     /// What `check` must say: account and id.

@@ -60,8 +60,8 @@ impl Picture {
     /// The same, as far as `orgs` says it.
     pub(crate) fn without_counts(mut self) -> Self {
         self.totals.clear();
+        self.orgs.retain(|_, org| !org.not_customer);
         for org in self.orgs.values_mut() {
-            org.not_customer = false;
             org.values.clear();
             org.left_out.clear();
         }
@@ -240,9 +240,14 @@ impl Value {
         }
     }
 
+    /// What two values under one label are together, as the sheet joins them.
     fn and(self, other: &Self) -> Self {
         match (self, other) {
             (Self::Number(one), Self::Number(two)) => Self::Number(one + two),
+            (Self::Text(one), Self::Text(two)) => {
+                let texts: BTreeSet<&str> = one.split("; ").chain(two.split("; ")).collect();
+                Self::Text(texts.into_iter().collect::<Vec<_>>().join("; "))
+            }
             (Self::Failed(code), _) => Self::Failed(code),
             (_, other) => other.clone(),
         }
@@ -288,4 +293,17 @@ fn compare_maps<T: PartialEq + fmt::Debug>(
 
 fn shown<T: fmt::Debug>(value: Option<&T>) -> String {
     value.map_or_else(|| "absent".to_owned(), |value| format!("{value:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_under_one_label_are_joined_as_in_the_sheet() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        assert_eq!(text("Control").and(&text("Core")).and(&text("Control")), text("Control; Core"));
+        assert_eq!(Value::Number(2.into()).and(&Value::Number(3.into())), Value::Number(5.into()));
+        assert_eq!(Value::Failed(Code::MissingValue).and(&text("Core")), Value::Failed(Code::MissingValue));
+    }
 }

@@ -1,9 +1,10 @@
-//! A world for tests: the clock moves only when somebody sleeps, the state folder is in memory.
+//! A world for tests: the clock moves only when somebody sleeps, files and the state folder are in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tallysheet_core::{Result, World, async_trait};
+use tallysheet_core::{Error, ErrorKind, Result, World, async_trait};
 
 /// A fake world. Clones share it.
 #[derive(Clone, Default)]
@@ -15,6 +16,7 @@ pub struct TestWorld {
 struct Inner {
     slept: Vec<Duration>,
     elapsed: Duration,
+    files: BTreeMap<PathBuf, String>,
     state: BTreeMap<String, Vec<u8>>,
     locks: BTreeSet<String>,
 }
@@ -28,6 +30,11 @@ impl TestWorld {
     /// Every sleep so far.
     pub fn slept(&self) -> Vec<Duration> {
         self.inner().slept.clone()
+    }
+
+    /// Puts a text file there.
+    pub fn put_file(&self, path: impl Into<PathBuf>, text: impl Into<String>) {
+        self.inner().files.insert(path.into(), text.into());
     }
 
     /// Lets time pass.
@@ -61,6 +68,11 @@ impl World for TestWorld {
 
     fn random(&self) -> f64 {
         0.5
+    }
+
+    fn read_text(&self, path: &Path) -> Result<String> {
+        let none = || Error::new(ErrorKind::NotFound, format!("{}: there is no such file", path.display()));
+        self.inner().files.get(path).cloned().ok_or_else(none)
     }
 
     fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>> {

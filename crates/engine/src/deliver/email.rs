@@ -25,7 +25,7 @@ impl Deliver for EmailDelivery {
         let mail = Mail {
             recipients: self.recipients.clone(),
             subject: report.title(&self.subject),
-            body: message::body(report),
+            body: message::body(report)?,
             attachments: report.attachment(self.file_name.as_deref()).into_iter().collect(),
             message_id: format!("{}.{}@tallysheet", report.run.id, self.name),
         };

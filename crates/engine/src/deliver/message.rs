@@ -1,19 +1,22 @@
 //! What a ticket or a mail says: totals and failures, never a customer's name, as PSAs mail it out.
 
 use super::{INCOMPLETE, Report};
+use tallysheet_core::Result;
 use tallysheet_core::ticket::Body;
+use tallysheet_report::{summary, summary_html};
 
 /// The body that goes with a report.
-pub(super) fn body(report: &Report<'_>) -> Body {
-    let mut text = String::new();
+pub(super) fn body(report: &Report<'_>) -> Result<Body> {
+    let mut first = Vec::new();
     if report.test {
-        text.push_str("This is a test of the way. It holds no counts.\n\n");
+        first.push("This is a test of the way. It holds no counts.".to_owned());
     }
     if report.file.is_none() {
-        text = format!("{text}No file goes with this: {INCOMPLETE}.\n\n");
+        first.push(format!("No file goes with this: {INCOMPLETE}."));
     }
-    text.push_str(&tallysheet_report::summary(report.run));
-    plain(&text)
+    let text = first.iter().map(|line| format!("{line}\n\n")).collect::<String>() + &summary(report.run);
+    let html = first.iter().map(|line| format!("<p>{}</p>", escaped(line))).collect::<String>();
+    Ok(Body { text, html: html + &summary_html(report.run)? })
 }
 
 /// A plain text in both forms.

@@ -88,7 +88,7 @@ impl TicketDelivery {
                 }
                 let attached = file.as_ref().is_none_or(|file| held.contains(&file.file_name));
                 if !own {
-                    self.desk.add_note(&ticket, &message::body(report)).await?;
+                    self.desk.add_note(&ticket, &message::body(report)?).await?;
                 }
                 (ticket, attached)
             }
@@ -201,7 +201,7 @@ impl TicketDelivery {
 
     /// The body; with the table where nothing else can hold it and the config allows it.
     fn body(&self, report: &Report<'_>, file: Option<&Attachment>) -> Result<Body> {
-        let (body, limits) = (message::body(report), self.desk.limits());
+        let (body, limits) = (message::body(report)?, self.desk.limits());
         let unattachable = file.is_some_and(|file| file.bytes.len() > limits.file);
         if !unattachable || limits.note > 0 || !self.fallback_body {
             return Ok(body);

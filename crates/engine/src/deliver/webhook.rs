@@ -35,6 +35,7 @@ impl WebhookDelivery {
             metrics: Vec::new(),
             exclude: Vec::new(),
             known_ids: Vec::new(),
+            recorder: None,
             world,
         };
         let api = Api::endpoint(&cx, url).build()?;

@@ -289,6 +289,29 @@ async fn a_list_that_leads_back_to_an_earlier_page_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_vendor_that_overlooks_the_position_is_an_error_unless_its_pages_are_empty() {
+    #[derive(Deserialize)]
+    struct Row {
+        id: Id,
+    }
+    let listed = async |bodies: [Value; 3]| {
+        let vendor = Vendor::answering(bodies.map(ok)).await;
+        let part = |rows: Vec<Row>, at: &Position<'_>| Part {
+            rows,
+            stated: None,
+            next: Next::until("offset", at.index + 1, 3),
+        };
+        vendor.api().list(Call::get("/sites"), |row: &Row| &row.id, part).await.map(|rows| rows.len())
+    };
+    let (one, other) = (json!([{ "id": 1 }]), json!([{ "id": 2 }]));
+    assert_eq!(listed([one.clone(), json!([]), json!([])]).await.unwrap(), 1);
+    assert_eq!(listed([one.clone(), json!([]), other.clone()]).await.unwrap(), 2);
+    let error = listed([one.clone(), other, one]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadResponse);
+    assert!(error.to_string().starts_with("page 3 of GET /sites is an earlier one again"), "{error}");
+}
+
+#[tokio::test]
 async fn a_link_to_another_origin_is_refused_and_nothing_is_sent_there() {
     let elsewhere = Vendor::answering([ok(json!({ "rows": [], "next": null }))]).await;
     let next = format!("{}/sites?after=b", elsewhere.url());

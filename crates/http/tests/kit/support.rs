@@ -79,6 +79,7 @@ pub(crate) fn context(url: &str, world: Arc<dyn World>) -> Context {
         metrics: Vec::new(),
         exclude: Vec::new(),
         known_ids: Vec::new(),
+        recorder: None,
         world,
     }
 }

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tallysheet_core::{Context, Error, ErrorKind, Result, Secret, World, async_trait};
+use tallysheet_core::{Context, Error, ErrorKind, Secret};
 use tallysheet_http::{Api, ApiKey, Call, Grant, OAuth2, Tokens};
 use tallysheet_testkit::TestWorld;
 use wiremock::{Request, ResponseTemplate};
 
 /// A vendor whose `/token` answers `issue(how many it issued)`, and everything else `answer(the credential shown)`.
-async fn vendor(
+pub(crate) async fn vendor(
     issue: impl Fn(usize) -> ResponseTemplate + Send + Sync + 'static,
     answer: impl Fn(&str) -> ResponseTemplate + Send + Sync + 'static,
 ) -> Vendor {
@@ -27,11 +27,11 @@ async fn vendor(
 }
 
 /// Tokens `t1`, `t2`, … that live for an hour.
-fn hourly(n: usize) -> ResponseTemplate {
+pub(crate) fn hourly(n: usize) -> ResponseTemplate {
     ok(json!({ "access_token": format!("t{n}"), "expires_in": 3600 }))
 }
 
-fn any(_: &str) -> ResponseTemplate {
+pub(crate) fn any(_: &str) -> ResponseTemplate {
     ok(json!({}))
 }
 
@@ -39,15 +39,15 @@ fn client() -> Grant {
     Grant::ClientCredentials { client_id: "id".to_owned(), client_secret: Secret::new("planted-secret") }
 }
 
-fn rotating(first: &str) -> Grant {
+pub(crate) fn rotating(first: &str) -> Grant {
     Grant::RefreshToken { first: Secret::new(first), client: None }
 }
 
-fn source(vendor: &Vendor, cx: &Context, grant: Grant) -> OAuth2 {
+pub(crate) fn source(vendor: &Vendor, cx: &Context, grant: Grant) -> OAuth2 {
     OAuth2::new(cx, &format!("{}/token", vendor.url()), grant).unwrap()
 }
 
-fn api_with(vendor: &Vendor, grant: Grant) -> Api {
+pub(crate) fn api_with(vendor: &Vendor, grant: Grant) -> Api {
     let cx = vendor.context();
     Api::builder(&cx, None).auth(Tokens::new(&cx, source(vendor, &cx, grant))).build().unwrap()
 }
@@ -58,12 +58,12 @@ async fn token_requests(vendor: &Vendor) -> Vec<Request> {
     requests.filter(|request| request.url.path() == "/api/v1/token").collect()
 }
 
-async fn forms(vendor: &Vendor) -> Vec<String> {
+pub(crate) async fn forms(vendor: &Vendor) -> Vec<String> {
     let requests = token_requests(vendor).await.into_iter();
     requests.map(|request| String::from_utf8(request.body).unwrap()).collect()
 }
 
-async fn shown(vendor: &Vendor) -> Vec<String> {
+pub(crate) async fn shown(vendor: &Vendor) -> Vec<String> {
     let requests = vendor.requests().await.into_iter();
     requests.map(|request| header(&request, "authorization")).filter(|shown| shown.starts_with("Bearer")).collect()
 }
@@ -275,128 +275,6 @@ async fn an_endpoint_with_a_fault_is_tried_again_but_never_with_a_token_that_may
     let error = api_with(&spending, rotating("first")).send(&Call::get("/sites")).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(token_requests(&spending).await.len(), 1);
-}
-
-/// Each exchange returns `rN`, to be used next.
-fn rotated(n: usize) -> ResponseTemplate {
-    ok(json!({ "access_token": format!("t{n}"), "expires_in": 3600, "refresh_token": format!("r{n}") }))
-}
-
-#[tokio::test]
-async fn a_rotated_token_is_used_by_the_next_run() {
-    let vendor = vendor(rotated, any).await;
-    for _ in 0..3 {
-        api_with(&vendor, rotating("first")).send(&Call::get("/sites")).await.unwrap();
-    }
-    let refresh = |token: &str| format!("grant_type=refresh_token&refresh_token={token}");
-    assert_eq!(forms(&vendor).await, [refresh("first"), refresh("r1"), refresh("r2")]);
-}
-
-#[tokio::test]
-async fn a_token_that_is_not_rotated_stays_in_use() {
-    let vendor = vendor(hourly, any).await;
-    for _ in 0..2 {
-        api_with(&vendor, rotating("first")).send(&Call::get("/sites")).await.unwrap();
-    }
-    assert_eq!(forms(&vendor).await, ["grant_type=refresh_token&refresh_token=first"; 2]);
-}
-
-#[tokio::test]
-async fn a_new_first_token_wins_over_the_one_that_is_kept() {
-    let vendor = vendor(rotated, any).await;
-    for first in ["first", "second", "second"] {
-        api_with(&vendor, rotating(first)).send(&Call::get("/sites")).await.unwrap();
-    }
-    let refresh = |token: &str| format!("grant_type=refresh_token&refresh_token={token}");
-    assert_eq!(forms(&vendor).await, [refresh("first"), refresh("second"), refresh("r2")]);
-}
-
-#[tokio::test]
-async fn another_tenants_endpoint_takes_the_newest_token_and_keeps_none() {
-    let vendor = vendor(rotated, any).await;
-    let cx = vendor.context();
-    let own = source(&vendor, &cx, rotating("first"));
-    let others = own.at(&format!("{}/token", vendor.url())).unwrap();
-    for source in [own.clone(), others, own] {
-        Tokens::new(&cx, source).token().await.unwrap();
-    }
-    let refresh = |token: &str| format!("grant_type=refresh_token&refresh_token={token}");
-    assert_eq!(forms(&vendor).await, [refresh("first"), refresh("r1"), refresh("r1")]);
-}
-
-#[tokio::test]
-async fn a_kept_token_that_cannot_be_read_gives_way_to_the_first() {
-    let vendor = vendor(rotated, any).await;
-    vendor.world.write_state("tokens/acme", b"{ half").unwrap();
-    api_with(&vendor, rotating("first")).send(&Call::get("/sites")).await.unwrap();
-    assert_eq!(forms(&vendor).await, ["grant_type=refresh_token&refresh_token=first"]);
-}
-
-/// A world whose state folder can be full, or locked by another run.
-struct Hindered {
-    world: TestWorld,
-    full: bool,
-    /// How often the lock is somebody else's.
-    locked: AtomicUsize,
-}
-
-#[async_trait]
-impl World for Hindered {
-    fn now(&self) -> jiff::Timestamp {
-        self.world.now()
-    }
-    fn monotonic(&self) -> Duration {
-        self.world.monotonic()
-    }
-    async fn sleep(&self, duration: Duration) {
-        self.world.sleep(duration).await;
-    }
-    fn random(&self) -> f64 {
-        self.world.random()
-    }
-    fn state_place(&self, name: &str) -> String {
-        self.world.state_place(name)
-    }
-    fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        self.world.read_state(name)
-    }
-    fn write_state(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        if self.full {
-            return Err(Error::internal("the disk is full"));
-        }
-        self.world.write_state(name, bytes)
-    }
-    fn try_lock_state(&self, name: &str) -> Result<Option<Box<dyn Send + Sync>>> {
-        let taken = self.locked.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-        if taken { Ok(None) } else { self.world.try_lock_state(name) }
-    }
-}
-
-fn hindered(vendor: &Vendor, full: bool, locked: usize) -> Api {
-    let world = Hindered { world: vendor.world.clone(), full, locked: AtomicUsize::new(locked) };
-    let cx = context(&vendor.url(), Arc::new(world));
-    let tokens = Tokens::new(&cx, source(vendor, &cx, rotating("first")));
-    Api::builder(&cx, None).auth(tokens).build().unwrap()
-}
-
-#[tokio::test]
-async fn a_successor_that_cannot_be_kept_is_an_error_before_anything_is_asked() {
-    let vendor = vendor(rotated, any).await;
-    let error = hindered(&vendor, true, 0).send(&Call::get("/sites")).await.err().unwrap();
-    assert_eq!(error.to_string(), "getting a token: the disk is full");
-    assert!(shown(&vendor).await.is_empty());
-}
-
-#[tokio::test]
-async fn another_run_that_renews_the_token_is_waited_for_but_not_for_ever() {
-    let vendor = vendor(rotated, any).await;
-    hindered(&vendor, false, 20).send(&Call::get("/sites")).await.unwrap();
-    assert_eq!(vendor.world.monotonic(), Duration::from_secs(2));
-
-    let error = hindered(&vendor, false, usize::MAX).send(&Call::get("/sites")).await.err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::TimedOut);
-    assert!(error.to_string().contains("another run holds the token of this integration"), "{error}");
-    assert_eq!(vendor.world.monotonic(), Duration::from_secs(62));
 }
 
 #[tokio::test]

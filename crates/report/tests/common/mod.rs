@@ -1,9 +1,10 @@
 //! Runs made by hand. The names are invented.
+#![allow(dead_code, reason = "not each test needs each helper")]
 
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use tallysheet_core::run::{LogEntry, Run, RunStatus};
-use tallysheet_core::sheet::{Blank, Cell, Column, ColumnKind, Row, Sheet, Totals, Value};
+use tallysheet_core::sheet::{Blank, Cell, Column, ColumnKind, Flag, Row, Sheet, Totals, Value};
 use tallysheet_core::{Code, Decimal, Level, Notice, Phase};
 
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -104,4 +105,20 @@ pub(crate) fn sample() -> Run {
         .map(|notice| LogEntry { time: at("2026-11-25T18:00:02Z"), notice })
         .collect();
     run
+}
+
+/// One column of numbers with a row in every state: failed, zero, not mapped, not applicable, left out, hard to believe.
+pub(crate) fn states() -> Run {
+    let mut flagged = row("Flagged", vec![number("2")]);
+    let flag = Flag { code: Code::Implausible, last: 90.into(), date: "2026-10-31".parse().unwrap() };
+    flagged.flags.insert(0, flag);
+    let rows = vec![
+        row("Failed", vec![failed(Code::TimedOut)]),
+        row("Zero", vec![number("0")]),
+        row("Unmapped", vec![Cell::Blank(Blank::NotMapped)]),
+        row("Declined", vec![Cell::Blank(Blank::NotApplicable)]),
+        row("Trial", vec![Cell::Blank(Blank::LeftOut("trial"))]),
+        flagged,
+    ];
+    run(Sheet { columns: vec![column("S", "A", ColumnKind::Number)], rows, ..Sheet::default() })
 }

@@ -1,8 +1,11 @@
 //! The vendors, one file each. A new one is a new file and a line in [`VENDORS`].
 
+mod autotask;
+mod auvik;
 mod connectwise_asio;
 mod connectwise_automate;
 mod connectwise_psa;
+mod cork;
 mod datto_rmm;
 mod datto_west;
 mod dropsuite;
@@ -16,7 +19,11 @@ mod microsoft_graph;
 mod ninjaone;
 mod pax8;
 mod proofpoint_essentials;
+mod sentinelone;
+mod servicenow;
 mod sherweb;
+mod tdsynnex_stellr;
+mod tdsynnex_streamone_ion;
 
 use crate::books::Books;
 use crate::desk::Desk;
@@ -66,17 +73,28 @@ const VENDORS: &[Invent] = &[
     immybot::vendor,
     microsoft_graph::vendor,
     huntress::vendor,
+    sentinelone::vendor,
     duo::vendor,
     itglue::vendor,
+    auvik::vendor,
     proofpoint_essentials::vendor,
+    cork::vendor,
     dropsuite::vendor,
     pax8::vendor,
     sherweb::vendor,
+    tdsynnex_stellr::vendor,
+    tdsynnex_streamone_ion::vendor,
 ];
 
 /// The PSAs, each by its integration's name. An MSP has one of them.
-const PSAS: &[(&str, InventPsa)] =
-    &[("connectwise-psa", connectwise_psa::psa), ("halopsa", halopsa::psa), ("kaseya-bms", kaseya_bms::psa)];
+const PSAS: &[(&str, InventPsa)] = &[
+    ("connectwise-psa", connectwise_psa::psa),
+    ("autotask", autotask::psa),
+    ("halopsa", halopsa::psa),
+    ("kaseya-bms", kaseya_bms::psa),
+    ("servicenow", servicenow::psa),
+    ("ninjaone", ninjaone::psa),
+];
 
 /// The vendors of an MSP with this PSA, and what belongs to the PSA; nothing where there is no such PSA.
 pub(crate) fn all(msp: &Msp, base: &str, psa: &str) -> Option<(Vec<Vendor>, Desk, String)> {
