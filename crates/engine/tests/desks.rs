@@ -169,6 +169,16 @@ async fn autotask() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn halopsa() {
+    a_desk_keeps_its_promises("halopsa", ("type", "Bilings", "Billing (33)"), "edit:tickets").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kaseya_bms() {
+    a_desk_keeps_its_promises("kaseya-bms", ("queue", "Finanz", "Finance (9)"), "service desk tickets").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn servicenow() {
     let told = "Finance (5a5a5a5a00004000800000000000f1a0)";
     a_desk_keeps_its_promises("servicenow", ("queue", "Finanz", told), "role itil").await;

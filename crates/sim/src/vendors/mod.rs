@@ -10,9 +10,11 @@ mod datto_rmm;
 mod datto_west;
 mod dropsuite;
 mod duo;
+mod halopsa;
 mod huntress;
 mod immybot;
 mod itglue;
+mod kaseya_bms;
 mod microsoft_graph;
 mod ninjaone;
 mod pax8;
@@ -88,6 +90,8 @@ const VENDORS: &[Invent] = &[
 const PSAS: &[(&str, InventPsa)] = &[
     ("connectwise-psa", connectwise_psa::psa),
     ("autotask", autotask::psa),
+    ("halopsa", halopsa::psa),
+    ("kaseya-bms", kaseya_bms::psa),
     ("servicenow", servicenow::psa),
     ("ninjaone", ninjaone::psa),
 ];
