@@ -11,7 +11,8 @@ const TOTP_SECRET: &str = "planted-GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 /// What it makes of the time of the test's world.
 const PASSCODE: &str = "182146";
 
-fn envelope(result: Value) -> Value {
+fn envelope(result: impl Into<Value>) -> Value {
+    let result: Value = result.into();
     json!({ "success": true, "error": null, "result": result })
 }
 
@@ -42,6 +43,40 @@ fn tickets(since: &str) -> Exchange {
     let call = paged("/v2/servicedesk/tickets", "1").query("Filter.AccountIds", "51000");
     let call = call.query("Filter.CreatedOnFrom", since).total_at("/totalRecords");
     call.reply(fixture!("tickets.json")).nothing(nothing)
+}
+
+fn desk() -> Desk {
+    Desk {
+        form: TicketForm {
+            company: "northgate it".into(),
+            title: "Billing Reconciliation".into(),
+            fields: BTreeMap::from([
+                ("queue", "finance".to_owned()),
+                ("assignee", "Ada Example".to_owned()),
+                ("status", "New".to_owned()),
+                ("priority", "3".to_owned()),
+                ("type", "Service Request".to_owned()),
+                ("source", "Web".to_owned()),
+            ]),
+            extra: BTreeMap::from([("ContractId".to_owned(), json!(31))]),
+        },
+        company: ("51000", "Northgate IT"),
+        wrong: vec![
+            ("company", vec!["Northgate IT (51000)", "Hazel Dental (51001)"]),
+            ("queue", vec!["there are Finance (9), Help Desk (1)"]),
+            ("assignee", vec!["Ada Example (5)"]),
+            ("status", vec!["there are Completed (2), New (1)"]),
+            ("priority", vec!["there are Low (3), Medium (4)"]),
+            ("type", vec!["Service Request (2)"]),
+            ("source", vec!["Web (4)"]),
+            ("board", vec!["queue, assignee, status"]),
+        ],
+        found: vec![("7002", "1002", true), ("7001", "1001", false)],
+        found_of_any_run: vec![("7003", "1003", true), ("7002", "1002", true), ("7001", "1001", false)],
+        created: ("7001", "1001"),
+        created_with_file: false,
+        attachments: vec!["billing-counts-2026-10-01.csv"],
+    }
 }
 
 fn case() -> Case {
@@ -110,37 +145,7 @@ fn case() -> Case {
             Company::new("51003", "Contoso Supplies").inactive(),
             Company::new("51004", "Harbour Optics"),
         ],
-        desk: Some(Desk {
-            form: TicketForm {
-                company: "northgate it".into(),
-                title: "Billing Reconciliation".into(),
-                fields: BTreeMap::from([
-                    ("queue", "finance".to_owned()),
-                    ("assignee", "Ada Example".to_owned()),
-                    ("status", "New".to_owned()),
-                    ("priority", "3".to_owned()),
-                    ("type", "Service Request".to_owned()),
-                    ("source", "Web".to_owned()),
-                ]),
-                extra: BTreeMap::from([("ContractId".to_owned(), json!(31))]),
-            },
-            company: ("51000", "Northgate IT"),
-            wrong: vec![
-                ("company", vec!["Northgate IT (51000)", "Hazel Dental (51001)"]),
-                ("queue", vec!["there are Finance (9), Help Desk (1)"]),
-                ("assignee", vec!["Ada Example (5)"]),
-                ("status", vec!["there are Completed (2), New (1)"]),
-                ("priority", vec!["there are Low (3), Medium (4)"]),
-                ("type", vec!["Service Request (2)"]),
-                ("source", vec!["Web (4)"]),
-                ("board", vec!["queue, assignee, status"]),
-            ],
-            found: vec![("7002", "1002", true), ("7001", "1001", false)],
-            found_of_any_run: vec![("7003", "1003", true), ("7002", "1002", true), ("7001", "1001", false)],
-            created: ("7001", "1001"),
-            created_with_file: false,
-            attachments: vec!["billing-counts-2026-10-01.csv"],
-        }),
+        desk: Some(desk()),
         errors_in_200: vec![
             (refusal(5, "planted-body"), Code::BadResponse),
             (refusal(7, "You do not have permission"), Code::Forbidden),
