@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tallysheet_core::ticket::{
     Attachment, Body, Created, DeskLimits, Found, NewTicket, PreparedForm, TicketForm, TicketKey, TicketRef,
@@ -16,7 +16,9 @@ use tallysheet_core::{
     Capability, CompanyDirectory, Connector, ConnectorSpec, Context, DirectoryCompany, Error, ErrorKind, Identity,
     Meta, Probe, Result, Secret, TicketDesk, async_trait, register_connector,
 };
-use tallysheet_http::{Api, ApiBuilder, ApiKey, Basic, Call, Grant, OAuth2, Reply, Tokens, segment};
+use tallysheet_http::{
+    Api, ApiBuilder, ApiKey, Basic, Call, Grant, Next, OAuth2, Part, Position, Reply, Tokens, segment,
+};
 use wire::{Answer, Company, File, Group, HasId, Made, Record, page};
 
 /// Settings of a `kind = "servicenow"` integration.
@@ -212,7 +214,13 @@ impl ServiceNow {
         if !fields.is_empty() {
             call = call.query("sysparm_fields", fields).query("sysparm_exclude_reference_link", true);
         }
-        self.api.list(call, T::id, page).await
+        let mut seen = BTreeSet::new();
+        let part = |answer, at: &Position<'_>| {
+            let part = page(answer, at);
+            let repeated = part.rows.first().is_some_and(|first: &T| !seen.insert(first.id().clone()));
+            if repeated { Part { next: Next::Repeated, ..part } } else { part }
+        };
+        self.api.list(call, T::id, part).await
     }
 }
 

@@ -270,9 +270,6 @@ impl Api {
         let (mut walk, mut total) = (Walk::new(self.clone(), first), None);
         while let Some((call, reply)) = walk.step().await? {
             let Part { rows, stated, next } = part(reply.json()?, &walk.position(&reply));
-            if !rows.is_empty() {
-                walk.never_twice(&call, &reply)?;
-            }
             walk.follow(call, next)?;
             rows.into_iter().for_each(&mut row);
             // Where pages differ, the largest stands: a row that went away pulls another one over the edge, unseen.

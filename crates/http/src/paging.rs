@@ -7,7 +7,6 @@ use crate::reply::Reply;
 use serde::de::DeserializeOwned;
 use std::collections::HashSet;
 use std::fmt::Display;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 use tallysheet_core::{Error, Result};
 
@@ -27,6 +26,8 @@ pub enum Next {
     LinkKeepingQuery(String),
     /// There should be more, and nothing tells where: an error.
     Lost,
+    /// This page is an earlier one again, as its rows tell: an error. For vendors that may overlook the position.
+    Repeated,
 }
 
 impl Next {
@@ -107,7 +108,6 @@ pub(crate) struct Walk {
     call: Option<Call>,
     index: usize,
     sent: HashSet<String>,
-    received: HashSet<u64>,
 }
 
 impl<T, F> Pages<T, F>
@@ -131,7 +131,7 @@ where
 
 impl Walk {
     pub(crate) fn new(api: Api, first: Call) -> Self {
-        Self { api, call: Some(first), index: 0, sent: HashSet::new(), received: HashSet::new() }
+        Self { api, call: Some(first), index: 0, sent: HashSet::new() }
     }
 
     /// Asks for the next page, if there is one.
@@ -149,17 +149,6 @@ impl Walk {
         Ok(Some((call, reply)))
     }
 
-    /// Refuses a page with rows that is one of those before it, to the last byte: a vendor that overlooks the position.
-    pub(crate) fn never_twice(&mut self, call: &Call, reply: &Reply) -> Result<()> {
-        let mut hasher = DefaultHasher::new();
-        reply.body().hash(&mut hasher);
-        if self.received.insert(hasher.finish()) {
-            return Ok(());
-        }
-        let what = format!("page {} of {} is an earlier one again", self.index + 1, self.api.describe(call));
-        Err(Error::bad_response(format!("{what}; the list has no end, so none of it is used")))
-    }
-
     /// Where the page stands that was asked for last.
     pub(crate) fn position<'a>(&self, reply: &'a Reply) -> Position<'a> {
         Position { index: self.index, reply }
@@ -173,6 +162,10 @@ impl Walk {
                 let what = format!("page {} of {} is full", self.index + 1, self.api.describe(&call));
                 let message = format!("{what}, and nothing leads to the next; none of the list is used");
                 return Err(Error::bad_response(message));
+            }
+            Next::Repeated => {
+                let what = format!("page {} of {} is an earlier one again", self.index + 1, self.api.describe(&call));
+                return Err(Error::bad_response(format!("{what}; the list has no end, so none of it is used")));
             }
             Next::Query(parameter, value) => Some(call.query(&parameter, value)),
             Next::Link(link) => Some(call.at_link(link)),
