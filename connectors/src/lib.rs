@@ -48,7 +48,7 @@ bundle! {
     "halopsa",
     "kaseya-bms",
     "servicenow",
-    "freshdesk",
+    "freshdesk" => tallysheet_connector_freshdesk,
     "superops",
     "smtp",
 }

@@ -157,3 +157,8 @@ fn with_field(delivery: &str, field: &str, value: &str) -> String {
 async fn connectwise_psa() {
     a_desk_keeps_its_promises("connectwise-psa", ("board", "Finanz", "Finance (7)"), "Service Tickets").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn freshdesk() {
+    a_desk_keeps_its_promises("freshdesk", ("queue", "Finanz", "Finance (156)"), "may create tickets").await;
+}

@@ -8,6 +8,7 @@ mod datto_rmm;
 mod datto_west;
 mod dropsuite;
 mod duo;
+mod freshdesk;
 mod huntress;
 mod immybot;
 mod itglue;
@@ -81,7 +82,7 @@ const VENDORS: &[Invent] = &[
 ];
 
 /// The PSAs, each by its integration's name. An MSP has one of them.
-const PSAS: &[(&str, InventPsa)] = &[("connectwise-psa", connectwise_psa::psa)];
+const PSAS: &[(&str, InventPsa)] = &[("connectwise-psa", connectwise_psa::psa), ("freshdesk", freshdesk::psa)];
 
 /// The vendors of an MSP with this PSA, and what belongs to the PSA; nothing where there is no such PSA.
 pub(crate) fn all(msp: &Msp, base: &str, psa: &str) -> Option<(Vec<Vendor>, Desk, String)> {

@@ -7,6 +7,7 @@ mod common;
 mod cork;
 mod dropsuite;
 mod duo;
+mod freshdesk;
 mod itglue;
 mod proofpoint_essentials;
 mod sentinelone;
