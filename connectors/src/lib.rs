@@ -49,7 +49,7 @@ bundle! {
     "kaseya-bms",
     "servicenow",
     "freshdesk" => tallysheet_connector_freshdesk,
-    "superops",
+    "superops" => tallysheet_connector_superops,
     "smtp",
 }
 
