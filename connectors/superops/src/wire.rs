@@ -207,8 +207,7 @@ pub(crate) fn refusal(reply: &Reply) -> Option<Error> {
     let code = reply.word("/errors/0/extensions/clientError/0/code").unwrap_or_default();
     // Names of fields have capitals, which a word has not.
     let field = reply.json_at::<String>(&["/errors/0/extensions/clientError/0/param/attributes/0"]).ok().flatten();
-    let is_name =
-        |name: &String| name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'.');
+    let is_name = |name: &String| name.len() <= 24 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let field = field.filter(is_name).map(|name| format!(" `{name}`")).unwrap_or_default();
     Some(match code.as_str() {
         "forbidden" => Error::new(ErrorKind::Forbidden, "SuperOps says that the technician of the token lacks a right"),

@@ -20,7 +20,8 @@ const MAKE_NOTE: &str = "mutation($input: CreateTicketNoteInput!){createTicketNo
 /// The ticket that is made.
 const MADE: &str = "7100000000000000110";
 
-fn ask(query: &str, input: Value) -> Exchange {
+fn ask(query: &str, input: impl Into<Value>) -> Exchange {
+    let input: Value = input.into();
     Exchange::post("").json(json!({ "query": query, "variables": { "input": input } }))
 }
 
@@ -73,6 +74,40 @@ fn new_ticket() -> Value {
 fn error_in_200(code: &str) -> Value {
     json!({ "data": null, "errors": [{ "message": null,
         "extensions": { "clientError": [{ "code": code, "param": { "attributes": ["status"] } }] } }] })
+}
+
+fn desk() -> Desk {
+    Desk {
+        form: TicketForm {
+            company: "northgate it".into(),
+            title: "Billing Reconciliation".into(),
+            fields: BTreeMap::from([
+                ("status", "new".to_owned()),
+                ("priority", "7100000000000000211".to_owned()),
+                ("queue", "Finance".to_owned()),
+                ("source", "integration".to_owned()),
+            ]),
+            extra: BTreeMap::from([("requestType".to_owned(), json!("Incident"))]),
+        },
+        company: ("7100000000000000001", "Northgate IT"),
+        wrong: vec![
+            ("company", vec!["Northgate IT (7100000000000000001)", "Bluefin Dental LLC"]),
+            ("status", vec!["Closed (7100000000000000202), New (7100000000000000201)"]),
+            ("priority", vec!["High (7100000000000000212), Low (7100000000000000211)"]),
+            ("queue", vec!["Finance (7100000000000000302), Help Desk (7100000000000000301)"]),
+            ("source", vec!["AGENT, AI, EMAIL, FORM, INTEGRATION, PHONE"]),
+            ("board", vec!["status, priority, queue, source"]),
+        ],
+        // Of another client of the same name, of another source, of another delivery and too old are none.
+        found: vec![("7100000000000000101", "261101-0003", true), ("7100000000000000102", "261101-0002", false)],
+        found_of_any_run: vec![
+            ("7100000000000000101", "261101-0003", true),
+            ("7100000000000000090", "251101-0001", true),
+        ],
+        created: (MADE, "261101-0004"),
+        created_with_file: true,
+        attachments: vec!["billing-counts-2026-10-01.csv", "billing-counts-2026-10-31.csv"],
+    }
 }
 
 fn case() -> Case {
@@ -147,40 +182,7 @@ fn case() -> Case {
                 .domain("bluefin-ortho.example"),
             Company::new("7100000000000000123", "Old Mill Bakery"),
         ],
-        desk: Some(Desk {
-            form: TicketForm {
-                company: "northgate it".into(),
-                title: "Billing Reconciliation".into(),
-                fields: BTreeMap::from([
-                    ("status", "new".to_owned()),
-                    ("priority", "7100000000000000211".to_owned()),
-                    ("queue", "Finance".to_owned()),
-                    ("source", "integration".to_owned()),
-                ]),
-                extra: BTreeMap::from([("requestType".to_owned(), json!("Incident"))]),
-            },
-            company: ("7100000000000000001", "Northgate IT"),
-            wrong: vec![
-                ("company", vec!["Northgate IT (7100000000000000001)", "Bluefin Dental LLC"]),
-                ("status", vec!["Closed (7100000000000000202), New (7100000000000000201)"]),
-                ("priority", vec!["High (7100000000000000212), Low (7100000000000000211)"]),
-                ("queue", vec!["Finance (7100000000000000302), Help Desk (7100000000000000301)"]),
-                ("source", vec!["AGENT, AI, EMAIL, FORM, INTEGRATION, PHONE"]),
-                ("board", vec!["status, priority, queue, source"]),
-            ],
-            // Of another client of the same name, of another source, of another delivery and too old are none.
-            found: vec![
-                ("7100000000000000101", "261101-0003", true),
-                ("7100000000000000102", "261101-0002", false),
-            ],
-            found_of_any_run: vec![
-                ("7100000000000000101", "261101-0003", true),
-                ("7100000000000000090", "251101-0001", true),
-            ],
-            created: (MADE, "261101-0004"),
-            created_with_file: true,
-            attachments: vec!["billing-counts-2026-10-01.csv", "billing-counts-2026-10-31.csv"],
-        }),
+        desk: Some(desk()),
         errors_in_200: vec![
             (error_in_200("forbidden"), Code::Forbidden),
             (error_in_200("rate_limit_exceeded"), Code::RateLimited),

@@ -162,3 +162,8 @@ async fn connectwise_psa() {
 async fn freshdesk() {
     a_desk_keeps_its_promises("freshdesk", ("queue", "Finanz", "Finance (156)"), "may create tickets").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn superops() {
+    a_desk_keeps_its_promises("superops", ("queue", "Finanz", "Finance (71"), "create tickets and notes").await;
+}

@@ -18,6 +18,7 @@ mod pax8;
 mod proofpoint_essentials;
 mod sentinelone;
 mod sherweb;
+mod superops;
 mod tdsynnex_stellr;
 mod tdsynnex_streamone_ion;
 
@@ -82,7 +83,8 @@ const VENDORS: &[Invent] = &[
 ];
 
 /// The PSAs, each by its integration's name. An MSP has one of them.
-const PSAS: &[(&str, InventPsa)] = &[("connectwise-psa", connectwise_psa::psa), ("freshdesk", freshdesk::psa)];
+const PSAS: &[(&str, InventPsa)] =
+    &[("connectwise-psa", connectwise_psa::psa), ("freshdesk", freshdesk::psa), ("superops", superops::psa)];
 
 /// The vendors of an MSP with this PSA, and what belongs to the PSA; nothing where there is no such PSA.
 pub(crate) fn all(msp: &Msp, base: &str, psa: &str) -> Option<(Vec<Vendor>, Desk, String)> {

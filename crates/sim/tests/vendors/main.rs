@@ -12,6 +12,7 @@ mod itglue;
 mod proofpoint_essentials;
 mod sentinelone;
 mod sherweb;
+mod superops;
 mod tdsynnex_stellr;
 mod tdsynnex_streamone_ion;
 
