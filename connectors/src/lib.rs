@@ -48,8 +48,8 @@ bundle! {
     "halopsa" => tallysheet_connector_halopsa,
     "kaseya-bms" => tallysheet_connector_kaseya_bms,
     "servicenow" => tallysheet_connector_servicenow,
-    "freshdesk",
-    "superops",
+    "freshdesk" => tallysheet_connector_freshdesk,
+    "superops" => tallysheet_connector_superops,
     "smtp",
 }
 

@@ -183,3 +183,13 @@ async fn servicenow() {
     let told = "Finance (5a5a5a5a00004000800000000000f1a0)";
     a_desk_keeps_its_promises("servicenow", ("queue", "Finanz", told), "role itil").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn freshdesk() {
+    a_desk_keeps_its_promises("freshdesk", ("queue", "Finanz", "Finance (156)"), "may create tickets").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn superops() {
+    a_desk_keeps_its_promises("superops", ("queue", "Finanz", "Finance (71"), "create tickets and notes").await;
+}

@@ -10,6 +10,7 @@ mod datto_rmm;
 mod datto_west;
 mod dropsuite;
 mod duo;
+mod freshdesk;
 mod halopsa;
 mod huntress;
 mod immybot;
@@ -22,6 +23,7 @@ mod proofpoint_essentials;
 mod sentinelone;
 mod servicenow;
 mod sherweb;
+mod superops;
 mod tdsynnex_stellr;
 mod tdsynnex_streamone_ion;
 
@@ -93,6 +95,8 @@ const PSAS: &[(&str, InventPsa)] = &[
     ("halopsa", halopsa::psa),
     ("kaseya-bms", kaseya_bms::psa),
     ("servicenow", servicenow::psa),
+    ("freshdesk", freshdesk::psa),
+    ("superops", superops::psa),
     ("ninjaone", ninjaone::psa),
 ];
 

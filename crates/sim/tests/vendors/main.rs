@@ -9,6 +9,7 @@ mod auvik;
 mod cork;
 mod dropsuite;
 mod duo;
+mod freshdesk;
 mod halopsa;
 mod itglue;
 mod kaseya_bms;
@@ -16,6 +17,7 @@ mod proofpoint_essentials;
 mod sentinelone;
 mod servicenow;
 mod sherweb;
+mod superops;
 mod tdsynnex_stellr;
 mod tdsynnex_streamone_ion;
 
