@@ -50,7 +50,7 @@ bundle! {
     "servicenow",
     "freshdesk",
     "superops",
-    "smtp",
+    "smtp" => tallysheet_connector_smtp,
 }
 
 /// The connectors of this build.
