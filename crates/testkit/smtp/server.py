@@ -35,13 +35,13 @@ class Handler:
     async def handle_DATA(self, server, session, envelope):
         if STATE["mood"] == "refuses-sender":
             return "554 5.2.252 planted-body: may not send as this sender"
-        STATE["arrived"].append(told(session, envelope))
+        STATE["arrived"].append(told(server, session, envelope))
         if STATE["mood"] == "loses-answers":
             server.transport.abort()
         return "250 OK: planted-body"
 
 
-def told(session, envelope):
+def told(server, session, envelope):
     message = email.message_from_bytes(envelope.content, policy=email.policy.default)
     bodies = {}
     for kind in ("plain", "html"):
@@ -56,7 +56,7 @@ def told(session, envelope):
         "from": envelope.mail_from,
         "recipients": envelope.rcpt_tos,
         "hello": session.host_name,
-        "encrypted": session.ssl is not None,
+        "encrypted": server.transport.get_extra_info("ssl_object") is not None,
         "login": session.authenticated,
         "subject": str(message["Subject"]),
         "text": bodies["plain"],
