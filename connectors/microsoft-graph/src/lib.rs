@@ -12,8 +12,8 @@ use serde::Deserialize;
 use std::sync::Arc;
 use tallysheet_core::tally::Billing;
 use tallysheet_core::{
-    Capability, Code, Connector, ConnectorSpec, Context, CountSource, Counts, Decimal, ErrorKind, Figure, Identity, Meta,
-    MetricDef, Notice, Probe, Result, Secret, Subscriptions, VendorOrg, async_trait, register_connector,
+    Capability, Code, Connector, ConnectorSpec, Context, CountSource, Counts, Decimal, ErrorKind, Figure, Identity,
+    Meta, MetricDef, Notice, Probe, Result, Secret, Subscriptions, VendorOrg, async_trait, register_connector,
 };
 use tallysheet_http::{Call, Tenants};
 

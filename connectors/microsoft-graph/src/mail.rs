@@ -22,7 +22,8 @@ const PIECE: usize = 12 * 320 * 1024;
 #[async_trait]
 impl Mailer for MicrosoftGraph {
     async fn send(&self, mail: &Mail) -> Result<Option<String>> {
-        let from = self.config.from.as_deref().ok_or_else(|| Error::config("`from` is missing, so no mail can be sent"))?;
+        let from =
+            self.config.from.as_deref().ok_or_else(|| Error::config("`from` is missing, so no mail can be sent"))?;
         let (api, user) = (&self.tenants.home, format!("/users/{}", segment(from)));
         let id = mail.message_id_at(from.rsplit('@').next().unwrap_or_default());
         let mut message = message(mail, &id);
@@ -32,7 +33,7 @@ impl Mailer for MicrosoftGraph {
         } else {
             message["internetMessageId"] = id.into();
             // Until the last call nothing was sent, whatever became of the draft.
-            let draft = draft(api, &user, &message, &mail.attachments).await.map_err(unsent)?;
+            let draft = draft(api, &user, &message, &mail.attachments).await.map_err(|error| unsent(&error))?;
             Call::post(format!("{draft}/send"))
         };
         // Accepted, not delivered; there is no name for it.
@@ -89,7 +90,8 @@ async fn draft(api: &Api, user: &str, message: &Value, files: &[Attachment]) -> 
 async fn upload(api: &Api, draft: &str, file: &Attachment) -> Result<()> {
     let size = file.bytes.len();
     let item = json!({ "AttachmentItem": { "attachmentType": "file", "name": file.file_name, "size": size } });
-    let session: Session = api.json(&Call::post(format!("{draft}/attachments/createUploadSession")).json(&item)?).await?;
+    let session: Session =
+        api.json(&Call::post(format!("{draft}/attachments/createUploadSession")).json(&item)?).await?;
     let place = api.unsigned_at(&session.upload_url)?;
     for (index, piece) in file.bytes.chunks(PIECE).enumerate() {
         let (first, last) = (index * PIECE, index * PIECE + piece.len() - 1);
@@ -104,6 +106,6 @@ async fn upload(api: &Api, draft: &str, file: &Attachment) -> Result<()> {
 }
 
 /// The same error of a step after which nothing can have arrived.
-fn unsent(error: Error) -> Error {
+fn unsent(error: &Error) -> Error {
     Error::new(error.kind(), error.to_string()).advice("nothing was sent; a draft may be left in the mailbox")
 }

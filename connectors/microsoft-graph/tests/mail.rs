@@ -1,4 +1,5 @@
 //! Mail by Microsoft Graph against the suite for mailers: a server that plays the vendor, from its documentation.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -56,10 +57,12 @@ impl State {
             return Err("a body of more than 4 MiB".to_owned());
         }
         if path == format!("/login/{TENANT}/oauth2/v2.0/token") {
-            let wrong = json!({ "error": "invalid_client", "error_codes": [7_000_215], "error_description": "planted-body" });
+            let wrong =
+                json!({ "error": "invalid_client", "error_codes": [7_000_215], "error_description": "planted-body" });
             return Ok(match self.mood {
                 Some(Mood::WrongPassword) => ResponseTemplate::new(401).set_body_json(wrong),
-                _ => ResponseTemplate::new(200).set_body_json(json!({ "access_token": "planted-token", "expires_in": 3599 })),
+                _ => ResponseTemplate::new(200)
+                    .set_body_json(json!({ "access_token": "planted-token", "expires_in": 3599 })),
             });
         }
         if let Some(key) = path.strip_prefix("/upload/") {
@@ -75,11 +78,12 @@ impl State {
         if std::mem::take(&mut self.busy) {
             return Ok(refuses(429, "ApplicationThrottled").append_header("retry-after", "7"));
         }
-        let body: Value = if request.body.is_empty() { Value::Null } else { request.body_json().map_err(|e| e.to_string())? };
+        let body: Value =
+            if request.body.is_empty() { Value::Null } else { request.body_json().map_err(|e| e.to_string())? };
         let rest = path.strip_prefix("/v1.0/users/reports%40msp.example/").ok_or("another mailbox")?;
         let parts: Vec<&str> = rest.split('/').collect();
         Ok(match parts[..] {
-            ["sendMail"] => return self.send(body["message"].clone()),
+            ["sendMail"] => return self.send(&body["message"]),
             ["messages"] => {
                 let id = format!("AAMk{}=", self.drafts.len());
                 self.drafts.insert(id.replace('=', "%3D"), body);
@@ -87,7 +91,7 @@ impl State {
             }
             ["messages", id, "send"] if body.is_null() => {
                 let draft = self.drafts.remove(id).ok_or("no such draft")?;
-                return self.send(draft);
+                return self.send(&draft);
             }
             ["messages", id, "attachments"] => {
                 self.attach(id, body)?;
@@ -134,7 +138,7 @@ impl State {
         Ok(())
     }
 
-    fn send(&mut self, message: Value) -> Result<ResponseTemplate, String> {
+    fn send(&mut self, message: &Value) -> Result<ResponseTemplate, String> {
         let texts = |list: &Value, at: &str| -> Vec<String> {
             let rows = list.as_array().cloned().unwrap_or_default();
             rows.iter().filter_map(|row| row.pointer(at)?.as_str().map(str::to_owned)).collect()

@@ -124,11 +124,12 @@ impl Mailer for Smtp {
                 Ok(()) => return Ok(None),
             }
         }
-        let last = self.hand_over(&message).await;
-        last.map(|()| None).map_err(|failed| match failed.again {
-            true => failed.error.advice(&format!("(given up after {} attempts)", WAITS.len() + 1)),
-            false => failed.error,
-        })
+        match self.hand_over(&message).await {
+            Err(Failed { error, again: true }) => {
+                Err(error.advice(&format!("(given up after {} attempts)", WAITS.len() + 1)))
+            }
+            last => last.map(|()| None).map_err(|failed| failed.error),
+        }
     }
 }
 

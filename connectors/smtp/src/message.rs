@@ -39,10 +39,7 @@ impl Message {
             .message_id(Some(mail.message_id_at(from.email.domain())))
             .user_agent(concat!("Tallysheet/", env!("CARGO_PKG_VERSION")).to_owned())
             // Nobody's out-of-office note need answer it.
-            .raw_header(HeaderValue::new(
-                HeaderName::new_from_ascii_str("Auto-Submitted"),
-                "auto-generated".to_owned(),
-            ))
+            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
             .multipart(parts)
             .map_err(|_| Error::internal("the message cannot be put together"))?;
         Ok(Self { from: from.email.clone(), to, bytes: message.formatted() })

@@ -79,7 +79,7 @@ impl Session {
     pub(crate) async fn send(&mut self, message: &Message) -> Result<(), Failed> {
         let mail = Mail::new(Some(message.from.clone()), Vec::new());
         let sender = within(PATIENCE, self.connection.command(mail)).await;
-        sender.map_err(|broken| broken.as_sender(&message.from.to_string(), &self.place))?;
+        sender.map_err(|broken| broken.for_sender(message.from.as_ref(), &self.place))?;
 
         let (mut refused, mut put_off) = (Vec::new(), Vec::new());
         for to in &message.to {
@@ -204,7 +204,7 @@ impl Broken {
         }
     }
 
-    fn as_sender(self, from: &str, place: &str) -> Failed {
+    fn for_sender(self, from: &str, place: &str) -> Failed {
         match self {
             Self::Refused(code) if code == "530" => Failed::for_good(
                 Error::new(ErrorKind::Auth, format!("{place} wants a sign-in first ({code})"))
@@ -226,9 +226,7 @@ impl Broken {
                 Failed::for_good(error)
             }
             Self::PutOff(code) => Failed::for_now(unavailable(format!("{place} puts us off ({code})"))),
-            Self::Late => {
-                Failed::for_now(Error::new(ErrorKind::TimedOut, format!("{place} did not answer in time")))
-            }
+            Self::Late => Failed::for_now(Error::new(ErrorKind::TimedOut, format!("{place} did not answer in time"))),
             Self::Ours | Self::Tls(_) | Self::Lost => {
                 Failed::for_now(unavailable(format!("the connection to {place} broke before anything was sent")))
             }
@@ -242,17 +240,16 @@ impl Broken {
             Self::Refused(code) if code == "552" => {
                 Error::new(ErrorKind::Unsupported, format!("{place} takes no message of this size (552)"))
             }
-            Self::Refused(code) => {
-                Error::new(ErrorKind::Forbidden, format!("{place} refuses the message ({code})"))
-                    .advice("check `from`, and whether `username` may send as it; else the server's own log tells why")
-            }
+            Self::Refused(code) => Error::new(ErrorKind::Forbidden, format!("{place} refuses the message ({code})"))
+                .advice("check `from`, and whether `username` may send as it; else the server's own log tells why"),
             Self::PutOff(code) => {
                 unavailable(format!("{place} does not take the message now ({code})")).advice("deliver the run again")
             }
             Self::Late => lost(ErrorKind::TimedOut, "got the message and did not say in time whether it takes it"),
-            Self::Ours | Self::Tls(_) | Self::Lost => {
-                lost(ErrorKind::Unavailable, "got the message, but the connection broke before it said that it takes it")
-            }
+            Self::Ours | Self::Tls(_) | Self::Lost => lost(
+                ErrorKind::Unavailable,
+                "got the message, but the connection broke before it said that it takes it",
+            ),
         }
     }
 }
@@ -271,9 +268,10 @@ fn tls_advice(error: &rustls::Error, server: &Server, place: &str) -> Error {
             "nobody whom this machine trusts vouches for its certificate",
             "add the authority that signed it to the system's certificates",
         ),
-        rustls::Error::InvalidCertificate(_) => {
-            ("its certificate is not valid", "it must be a server's, not an authority's, and be signed by somebody whom this machine trusts")
-        }
+        rustls::Error::InvalidCertificate(_) => (
+            "its certificate is not valid",
+            "it must be a server's, not an authority's, and be signed by somebody whom this machine trusts",
+        ),
         rustls::Error::InvalidMessage(_) if server.tls == Tls::Required => {
             ("it is not encrypted from the start", "take `tls = \"starttls\"` (port 587), or port 465")
         }

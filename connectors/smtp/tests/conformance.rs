@@ -1,4 +1,5 @@
 //! Email against the suite for mailers and a real mail server, and its own traps.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -135,7 +136,10 @@ async fn a_certificate_that_nobody_vouches_for_is_not_taken() {
         ] {
             assert_eq!(error.code(), Code::Unavailable);
             let told = error.to_string();
-            assert!(told.contains("no TLS with 127.0.0.1") && told.contains("nobody whom this machine trusts"), "{told}");
+            assert!(
+                told.contains("no TLS with 127.0.0.1") && told.contains("nobody whom this machine trusts"),
+                "{told}"
+            );
         }
         assert_eq!(server.attempts(), 0);
     }

@@ -35,7 +35,7 @@ use tallysheet_core::{
 };
 
 /// Nobody waits on purpose: what takes this long hangs.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_mins(1);
 
 /// What a mailer promises besides.
 pub struct MailCase {
@@ -108,8 +108,7 @@ pub trait Mailbox: Send {
 
 impl MailCase {
     /// Who gets the mail.
-    pub const RECIPIENTS: [&'static str; 3] =
-        ["finance@msp.example", Self::REFUSED, "billing+tally@northgate.example"];
+    pub const RECIPIENTS: [&'static str; 3] = ["finance@msp.example", Self::REFUSED, "billing+tally@northgate.example"];
     /// Who is refused, where somebody is.
     pub const REFUSED: &'static str = "cfo@msp.example";
     /// The subject: longer than a line, and not all ASCII.
@@ -282,7 +281,11 @@ impl Desk<'_> {
         let changed = one.files.iter().zip(&mail.attachments).filter(|((_, got), file)| *got != file.bytes);
         found.extend(changed.map(|((name, got), file)| {
             let at = got.iter().zip(&file.bytes).take_while(|(got, wanted)| got == wanted).count();
-            format!("{name} is changed: {} bytes, expected {}; the first other one is at {at}", got.len(), file.bytes.len())
+            format!(
+                "{name} is changed: {} bytes, expected {}; the first other one is at {at}",
+                got.len(),
+                file.bytes.len()
+            )
         }));
         if !one.html.as_ref().is_some_and(|html| html.contains(&mail.body.html)) {
             found.push(format!("the HTML is {:?}", one.html));
@@ -315,7 +318,9 @@ impl Desk<'_> {
         }
         let ids: Vec<String> = self.mailbox.arrived().await.into_iter().map(|arrived| arrived.id).collect();
         match &ids[..] {
-            [first, second, third] if first == second && first != third && first.contains(&mail.message_id) => Vec::new(),
+            [first, second, third] if first == second && first != third && first.contains(&mail.message_id) => {
+                Vec::new()
+            }
             _ => vec![format!("a mail, the same again and another one have the ids {ids:?}")],
         }
     }

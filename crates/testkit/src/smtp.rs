@@ -83,7 +83,9 @@ impl SmtpServer {
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("python3: {error}"));
-        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else { unreachable!("both are pipes") };
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            unreachable!("both are pipes")
+        };
         let mut server = Self { child, input, output: BufReader::new(output), encryption, signs_in, port: 0 };
         let port = server.answer()["port"].as_u64().and_then(|port| u16::try_from(port).ok());
         server.port = port.unwrap_or_else(|| panic!("the mail server names no port"));

@@ -2,7 +2,7 @@
 
 mod post;
 
-use post::{Letterbox, Flaw};
+use post::{Flaw, Letterbox};
 use tallysheet_testkit::MailCase;
 use tallysheet_testkit::mail::examine_mail;
 

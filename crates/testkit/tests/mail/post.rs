@@ -202,7 +202,7 @@ impl Post {
         let file = &mut message.files[0];
         match self.0.flaw {
             Flaw::ForgetsARecipient => drop(message.recipients.pop()),
-            Flaw::SendsAsAnother => message.from = "billing@msp.example".to_owned(),
+            Flaw::SendsAsAnother => "billing@msp.example".clone_into(&mut message.from),
             Flaw::CutsTheSubject => message.subject.truncate(28),
             Flaw::RenamesTheFile => file.0 = file.0.replace('ä', "a"),
             Flaw::ChangesLineEnds => file.1.retain(|byte| *byte != b'\r'),
