@@ -50,7 +50,7 @@ bundle! {
     "servicenow" => tallysheet_connector_servicenow,
     "freshdesk" => tallysheet_connector_freshdesk,
     "superops" => tallysheet_connector_superops,
-    "smtp",
+    "smtp" => tallysheet_connector_smtp,
 }
 
 /// The connectors of this build.

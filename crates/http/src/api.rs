@@ -153,6 +153,18 @@ impl Api {
         Ok(Self { base, ..self.clone() })
     }
 
+    /// The same client without its credential, for a whole address that an answer names as the place for a file. See
+    /// [`Call::put_to`]. Never an unsafer one.
+    pub fn unsigned_at(&self, url: &str) -> Result<Self> {
+        let unusable = || Error::bad_response("the vendor names a place for a file that is none");
+        let whole = Url::parse(url).map_err(|_| unusable())?;
+        let base = parse_base(&whole.origin().ascii_serialization()).map_err(|_| unusable())?;
+        if self.base.scheme() == "https" && base.scheme() != "https" {
+            return Err(unusable());
+        }
+        Ok(Self { base, auth: Arc::new(NoAuth), ..self.clone() })
+    }
+
     /// The host that is asked.
     pub fn host(&self) -> &str {
         self.base.host_str().unwrap_or_default()
