@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tallysheet_core::guard::Guard;
 use tallysheet_core::merge::Options;
 use tallysheet_core::run::{DeliveryStatus, Run, RunStatus};
 use tallysheet_core::{
     Code, CountSource, Counts, Error, ErrorKind, Figure, Identity, Metric, MetricDef, OrgCounts, Outcome, Probe,
     Product, Result, VendorOrg, World, async_trait,
 };
-use tallysheet_engine::{
+use tallysheet_engine::{Keep, 
     Companies, Deliver, Delivery, FileDelivery, Plan, Receipt, Report, Rules, Silent, Source, Undelivered,
     deliver_again, run,
 };
@@ -79,6 +80,9 @@ fn plan(sources: Vec<Source>) -> Plan {
         directory: None,
         names: Vec::new(),
         options: Options { notes: true, unmapped_rows: true, ..Options::default() },
+        schedule: None,
+        guard: Guard::default(),
+        keep: Keep::default(),
         strict: false,
         deliveries: Vec::new(),
         skipped: Vec::new(),

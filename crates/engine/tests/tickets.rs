@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use tallysheet_core::guard::Guard;
 use tallysheet_core::merge::Options;
 use tallysheet_core::run::{DeliveryStatus, Run};
 use tallysheet_core::ticket::{
@@ -12,7 +13,7 @@ use tallysheet_core::{
     Code, CountSource, Counts, Error, ErrorKind, Metric, MetricDef, OrgCounts, Outcome, Result, TicketDesk, VendorOrg,
     async_trait,
 };
-use tallysheet_engine::{
+use tallysheet_engine::{Keep, 
     Companies, Delivery, FileDelivery, Plan, Silent, Source, TicketDelivery, deliver_again, deliver_test, run,
 };
 use tallysheet_report::Format;
@@ -207,7 +208,10 @@ impl Office {
             directory: None,
             names: Vec::new(),
             options: Options { notes: true, unmapped_rows: true, ..Options::default() },
-            strict: false,
+            schedule: None,
+        guard: Guard::default(),
+        keep: Keep::default(),
+        strict: false,
             deliveries: vec![delivery(to)],
             skipped: Vec::new(),
             timezone: jiff::tz::TimeZone::UTC,
