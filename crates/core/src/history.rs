@@ -28,6 +28,11 @@ impl State {
     pub const ALL: [Self; 6] =
         [Self::Counted, Self::NotMapped, Self::NotApplicable, Self::LeftOut, Self::Failed, Self::Gone];
 
+    /// Whether it says something: a failure says nothing.
+    pub const fn is_known(self) -> bool {
+        !matches!(self, Self::Failed)
+    }
+
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -124,7 +129,7 @@ impl Kept {
             self.snapshots.iter().map(|snapshot| (snapshot.number, day(snapshot.at, timezone))).collect();
         let none = BTreeSet::new();
         let of_each = self.series.iter().map(|(place, entries)| {
-            let mut days: BTreeMap<Date, Entry> = BTreeMap::new();
+            let mut days: Vec<DayEntry> = Vec::new();
             let mut next = 0;
             for number in self.answered.get(&place.integration).unwrap_or(&none) {
                 while entries.get(next).is_some_and(|(from, _)| from <= number) {
@@ -133,15 +138,21 @@ impl Kept {
                 let Some((date, entry)) = dates.get(number).zip(next.checked_sub(1).map(|at| entries[at].1)) else {
                     continue;
                 };
-                let known = days.get(date).is_some_and(|before| before.state != State::Failed);
-                if !(known && entry.state == State::Failed) {
-                    days.insert(*date, entry);
+                // Runs come in the order of time, but for clocks that are set back: the search ends at once.
+                let place = days.iter().rposition(|day| day.date <= *date);
+                match place.map(|at| (at, &mut days[at])) {
+                    Some((_, day)) if day.date == *date => {
+                        if entry.state != State::Failed || day.entry.state == State::Failed {
+                            day.entry = entry;
+                        }
+                    }
+                    found => {
+                        let at = found.map_or(0, |(at, _)| at + 1);
+                        days.insert(at, DayEntry { date: *date, entry });
+                    }
                 }
             }
-            Days {
-                place: place.clone(),
-                days: days.into_iter().map(|(date, entry)| DayEntry { date, entry }).collect(),
-            }
+            Days { place: place.clone(), days }
         });
         of_each.collect()
     }

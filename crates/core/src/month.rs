@@ -1,9 +1,10 @@
 //! A month's figure by the vendor's own rule, from the counts of its days. Pure, and nothing is estimated.
 
-use crate::history::{DayEntry, State};
+use crate::history::{DayEntry, Kept, Place, State};
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rust_decimal::{Decimal, RoundingStrategy};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many decimals an average has.
 pub const DECIMALS: u32 = 4;
@@ -174,4 +175,47 @@ pub fn ranges(days: &[Date]) -> String {
         _ => group[0].to_string(),
     });
     told.collect::<Vec<_>>().join(", ")
+}
+
+/// The figures of a month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Which month.
+    pub month: Month,
+    /// Each integration with its rule, and the days on which it did not answer.
+    pub integrations: Vec<(String, Rule, Vec<Date>)>,
+    /// A line for each count that was one on any day of the month.
+    pub lines: Vec<Line>,
+}
+
+/// The figure of one count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Which count.
+    pub place: Place,
+    /// By which rule.
+    pub rule: Rule,
+    /// The figure.
+    pub figure: Figure,
+}
+
+/// The figures of a month from what is kept, of the integrations that have a rule.
+pub fn report(kept: &Kept, rules: &BTreeMap<String, Rule>, month: Month, timezone: &TimeZone) -> Report {
+    let snapshots: BTreeMap<&str, BTreeSet<Date>> =
+        rules.keys().map(|name| (name.as_str(), kept.days_of(name, timezone))).collect();
+    let here = |day: &DayEntry| (month.first..=month.until).contains(&day.date) && day.entry.value.is_some();
+    let lines = kept.by_day(timezone).into_iter().filter(|days| days.days.iter().any(here)).filter_map(|days| {
+        let rule = *rules.get(&days.place.integration)?;
+        let figure = figure(rule, month, snapshots.get(days.place.integration.as_str())?, &days.days);
+        Some(Line { place: days.place, rule, figure })
+    });
+    let lines = lines.collect();
+    let integrations = rules.iter().filter(|(name, _)| kept.answered.contains_key(*name));
+    Report {
+        month,
+        integrations: integrations
+            .map(|(name, rule)| (name.clone(), *rule, month.missing(&snapshots[name.as_str()])))
+            .collect(),
+        lines,
+    }
 }
