@@ -72,8 +72,8 @@ pub(crate) fn known_integrations(setup: &Setup, wanted: &[String]) -> Result<()>
 fn wanted(place: &Place, arguments: &HistoryArguments) -> bool {
     let in_it = |text: &str, part: &str| text.to_lowercase().contains(&part.trim().to_lowercase());
     let companies = &arguments.companies;
-    let company = companies.is_empty()
-        || companies.iter().any(|wanted| in_it(&place.company, wanted) || place.key == *wanted);
+    let company =
+        companies.is_empty() || companies.iter().any(|wanted| in_it(&place.company, wanted) || place.key == *wanted);
     let metric = arguments.metric.as_deref().is_none_or(|wanted| in_it(&place.metric, wanted));
     let integrations = arguments.integration.as_ref();
     company && metric && integrations.is_none_or(|names| names.iter().any(|name| name.trim() == place.integration))
@@ -97,9 +97,7 @@ async fn accept(global: &Global, setup: &Setup, run: &str, companies: &[String])
         return Err(Error::config(format!("the counts of a run {id} are not kept in {place}")));
     };
     if global.json {
-        let object = |one: &tallysheet_store::Accepted| {
-            json!({ "company": one.company, "column": one.column, "value": one.value.map(|value| value.normalize().to_string()) })
-        };
+        let object = |one: &tallysheet_store::Accepted| json!({ "company": one.company, "column": one.column, "value": one.value.map(|value| value.normalize().to_string()) });
         output::print_json(&json!({ "run": id, "accepted": accepted.iter().map(object).collect::<Vec<_>>() }))?;
         return Ok(0);
     }

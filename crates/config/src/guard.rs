@@ -129,7 +129,8 @@ pub(crate) fn guard_schema(keys: &Value, integrations: &Value) -> Value {
 
 /// The schema of `[report]`, likewise.
 pub(crate) fn report_schema(rules: &Value) -> Value {
-    let mut table = json!({ "description": "Which figure of a month counts: last, average, peak or a day.", "type": "object" });
+    let mut table =
+        json!({ "description": "Which figure of a month counts: last, average, peak or a day.", "type": "object" });
     merge(&mut table, rules);
     json!({ "description": "The figures of a month.", "type": "object", "additionalProperties": false,
         "properties": { "rules": table } })

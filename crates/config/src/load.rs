@@ -136,7 +136,17 @@ impl Loader<'_> {
         let rules = guard::rules(&merged["report"], &integrations, self);
         let base_dir: PathBuf = self.base_dir.to_owned();
         let run = run.beside(&base_dir);
-        Some(Config { path: path.to_owned(), base_dir, run, integrations, deliveries, schedules, guard, rules, environment })
+        Some(Config {
+            path: path.to_owned(),
+            base_dir,
+            run,
+            integrations,
+            deliveries,
+            schedules,
+            guard,
+            rules,
+            environment,
+        })
     }
 
     /// Decodes a table; what is wrong is added at its key.

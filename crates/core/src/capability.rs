@@ -87,7 +87,8 @@ impl Identity {
     /// Adds a warning where the credential works and sees no customers: it may be the wrong one, or lack a right.
     #[must_use]
     pub fn sees(self, customers: usize) -> Self {
-        let message = "the credential works, but sees nothing of any customer; is it of the right account, and may it read all?";
+        let message =
+            "the credential works, but sees nothing of any customer; is it of the right account, and may it read all?";
         if customers > 0 { self } else { self.warn(None, message) }
     }
 }

@@ -143,7 +143,8 @@ pub fn guard(
     }
 
     let mut lasts: BTreeMap<&str, BTreeMap<&str, BTreeMap<&str, &Good>>> = BTreeMap::new();
-    let known = good.iter().filter(|good| seen.orgs.contains_key(&good.integration) && guard.of(&good.integration).enabled);
+    let known =
+        good.iter().filter(|good| seen.orgs.contains_key(&good.integration) && guard.of(&good.integration).enabled);
     for good in known {
         let of_row = lasts.entry(good.key.as_str()).or_default();
         of_row.entry(good.integration.as_str()).or_default().insert(good.metric.as_str(), good);
@@ -195,7 +196,9 @@ fn row_at(
         let declined = seen.declined.contains(&(row.key.clone(), integration.to_owned()));
         if !declined && last.values().any(|good| good.value >= limits.zero_from && good.value > Decimal::ZERO) {
             let place = |metric: &str| here().find(|at| columns[*at].metric == metric);
-            marks.extend(last.values().filter(|good| !good.value.is_zero()).map(|good| (place(&good.metric), *good, None)));
+            marks.extend(
+                last.values().filter(|good| !good.value.is_zero()).map(|good| (place(&good.metric), *good, None)),
+            );
             marks.sort_by_key(|(at, ..)| at.unwrap_or(usize::MAX));
             doubts.gone.insert((row.key.clone(), integration.to_owned()));
         }

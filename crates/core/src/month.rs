@@ -91,7 +91,8 @@ pub struct Figure {
 
 /// The figure of a count. `entries` are its days, `snapshots` those on which the integration answered.
 pub fn figure(rule: Rule, month: Month, snapshots: &BTreeSet<Date>, entries: &[DayEntry]) -> Figure {
-    let entries: Vec<&DayEntry> = entries.iter().filter(|day| (month.first..=month.until).contains(&day.date)).collect();
+    let entries: Vec<&DayEntry> =
+        entries.iter().filter(|day| (month.first..=month.until).contains(&day.date)).collect();
     let counted: Vec<(Date, Decimal)> = entries.iter().filter_map(|day| Some((day.date, day.entry.value?))).collect();
     let mut figure = match rule {
         Rule::Last => of_day(month.until, snapshots, &entries),
@@ -107,7 +108,11 @@ pub fn figure(rule: Rule, month: Month, snapshots: &BTreeSet<Date>, entries: &[D
         Rule::Peak => {
             // The first of several such days.
             let peak = counted.iter().rev().max_by_key(|(_, value)| *value);
-            Figure { value: peak.map(|(_, value)| *value), of: peak.map(|(date, _)| (*date, *date)), ..missing(month, snapshots) }
+            Figure {
+                value: peak.map(|(_, value)| *value),
+                of: peak.map(|(date, _)| (*date, *date)),
+                ..missing(month, snapshots)
+            }
         }
     };
     figure.days = counted.len();

@@ -111,7 +111,11 @@ fn one_product_less_is_no_alarm_and_all_of_them_are() {
     let none = || Cell::Blank(Blank::NotApplicable);
     let mut now = sheet(
         &columns,
-        vec![row("Birch", vec![none(), n("7")]), row("Quarry", vec![none(), none()]), row("Tern", vec![none(), none()])],
+        vec![
+            row("Birch", vec![none(), n("7")]),
+            row("Quarry", vec![none(), none()]),
+            row("Tern", vec![none(), none()]),
+        ],
     );
     let good = [
         good("Birch", "pax8", "Mail", "40"),
@@ -218,7 +222,9 @@ fn changes_come_biggest_first_and_leave_out_what_is_not_known() {
     let totals: Vec<String> = told
         .totals
         .iter()
-        .map(|change| format!("{} {}", change.column, [change.last, change.now, change.difference()].map(text).join(" ")))
+        .map(|change| {
+            format!("{} {}", change.column, [change.last, change.now, change.difference()].map(text).join(" "))
+        })
         .collect();
     assert_eq!(totals, ["RMM: Old 1 - -", "DUO: Users 19.5 20 0.5"], "devices are not known as a sum");
 }

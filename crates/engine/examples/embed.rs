@@ -11,7 +11,7 @@ use tallysheet_core::merge::Options;
 use tallysheet_core::{
     CountSource, Counts, Decimal, Metric, MetricDef, OrgCounts, Outcome, Result, VendorOrg, async_trait,
 };
-use tallysheet_engine::{Keep, Companies, Plan, Silent, Source, run};
+use tallysheet_engine::{Companies, Keep, Plan, Silent, Source, run};
 use tallysheet_host::System;
 use tallysheet_store::Sqlite;
 

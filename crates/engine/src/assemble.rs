@@ -128,13 +128,8 @@ pub fn assemble(
     }
     let enabled = || config.deliveries.iter().filter(|delivery| delivery.enabled);
     let (deliveries, skipped) = if selection.deliver {
-        let mut making = Deliveries {
-            config: &config,
-            integrations: &integrations,
-            file,
-            world: &world,
-            others: BTreeMap::new(),
-        };
+        let mut making =
+            Deliveries { config: &config, integrations: &integrations, file, world: &world, others: BTreeMap::new() };
         (enabled().map(|configured| making.delivery(configured)).collect::<Result<_>>()?, Vec::new())
     } else {
         (Vec::new(), enabled().map(|left| (left.name.clone(), left.kind().to_owned())).collect())

@@ -79,7 +79,8 @@ pub(crate) async fn since_last(run: &Run, timezone: &TimeZone, store: &dyn Store
 /// Keeps the counts of those integrations that answered.
 pub(crate) async fn keep_counts(run: &Run, seen: Seen, doubts: Doubts, store: &dyn Store) -> Result<()> {
     let columns = &run.sheet.columns;
-    let kept = |at: &usize| columns[*at].kind == ColumnKind::Number && seen.orgs.contains_key(&columns[*at].integration);
+    let kept =
+        |at: &usize| columns[*at].kind == ColumnKind::Number && seen.orgs.contains_key(&columns[*at].integration);
     let kept: Vec<usize> = (0..columns.len()).filter(kept).collect();
     let mut counts = Vec::with_capacity(kept.len() * run.sheet.rows.len());
     for row in &run.sheet.rows {

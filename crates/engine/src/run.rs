@@ -165,7 +165,8 @@ fn fixed_columns(sources: &[Source]) -> impl Fn(&Column) -> bool + use<> {
 
 /// One guard an integration, whatever it is asked for.
 fn guards(sources: &[Source], directory: Option<&Directory>, world: &Arc<dyn World>) -> Guards {
-    let of_sources = sources.iter().filter_map(|source| Some((&source.name, &source.expect_account, source.probe.as_ref()?)));
+    let of_sources =
+        sources.iter().filter_map(|source| Some((&source.name, &source.expect_account, source.probe.as_ref()?)));
     let of_directory = directory.map(|directory| (&directory.name, &directory.expect_account, &directory.probe));
     of_directory
         .into_iter()

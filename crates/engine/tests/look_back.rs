@@ -15,7 +15,9 @@ use tallysheet_core::{
     Code, Company, CountSource, Counts, Error, ErrorKind, Link, Metric, MetricDef, OrgCounts, Outcome, Result,
     VendorOrg, async_trait,
 };
-use tallysheet_engine::{Companies, Deliver, Delivery, Keep, Plan, Receipt, Report, Rules, Silent, Source, Undelivered, run};
+use tallysheet_engine::{
+    Companies, Deliver, Delivery, Keep, Plan, Receipt, Report, Rules, Silent, Source, Undelivered, run,
+};
 use tallysheet_matching::Rule as Way;
 use tallysheet_report::{Format, render, summary, summary_html};
 use tallysheet_store::{Sqlite, Store};
@@ -50,7 +52,8 @@ impl CountSource for Vendor {
         };
         let org = |(id, name, devices, users): (&str, &str, i64, Option<i64>)| {
             let users = Outcome::number_or_missing(users.map(Into::into), "users");
-            let values = vec![(Metric::Fixed(&DEVICES), Outcome::Number(devices.into())), (Metric::Fixed(&USERS), users)];
+            let values =
+                vec![(Metric::Fixed(&DEVICES), Outcome::Number(devices.into())), (Metric::Fixed(&USERS), users)];
             OrgCounts::new(VendorOrg::new(id, name), values)
         };
         Ok(Counts { orgs: orgs.into_iter().map(org).collect(), ..Counts::default() })
@@ -117,7 +120,8 @@ impl Msp {
 }
 
 fn listed(name: &str, link: Link) -> KeyedCompany {
-    let company = Company { name: name.into(), links: BTreeMap::from([("rmm".to_owned(), link)]), ..Company::default() };
+    let company =
+        Company { name: name.into(), links: BTreeMap::from([("rmm".to_owned(), link)]), ..Company::default() };
     KeyedCompany { key: name.into(), company }
 }
 
@@ -147,7 +151,10 @@ async fn a_fall_is_shown_beside_the_last_good_count_until_it_is_accepted() {
     let told = summary(&fallen);
     assert!(told.contains("RMM: implausible (1 row)") && !told.contains("Birch"), "{told}");
     let json = String::from_utf8(render(&fallen, Format::Json).unwrap()).unwrap();
-    assert!(json.contains(r#""flags":{"RMM: Devices":{"code":"implausible","last":14,"date":"2026-11-02"}}"#), "{json}");
+    assert!(
+        json.contains(r#""flags":{"RMM: Devices":{"code":"implausible","last":14,"date":"2026-11-02"}}"#),
+        "{json}"
+    );
 
     let again = msp.run().await;
     assert_eq!(again.sheet.rows[0].flags[&0].date, date(2026, 11, 2), "it does not become the last good one by itself");
@@ -201,21 +208,31 @@ async fn what_failed_is_compared_with_nothing() {
 async fn a_company_without_anything_is_told_unless_the_user_says_so() {
     let mut msp = Msp::new(&["rmm"]);
     let id = |id: &str| Link::Ids(vec![id.to_owned()]);
-    let by_name = |name: &str| KeyedCompany {
-        company: Company { name: name.into(), ..Company::default() },
-        key: name.into(),
-    };
+    let by_name =
+        |name: &str| KeyedCompany { company: Company { name: name.into(), ..Company::default() }, key: name.into() };
     msp.companies = Some(vec![by_name("Birch Dental"), by_name("Quarry"), by_name("Tern"), listed("Umber", id("4"))]);
-    let all = [("1", "Birch Dental", 9, Some(1)), ("2", "Quarry", 9, Some(1)), ("3", "Tern", 9, Some(1)), ("4", "Umber", 9, Some(1))];
+    let all = [
+        ("1", "Birch Dental", 9, Some(1)),
+        ("2", "Quarry", 9, Some(1)),
+        ("3", "Tern", 9, Some(1)),
+        ("4", "Umber", 9, Some(1)),
+    ];
     msp.vendors["rmm"].says(&all);
     assert_eq!(msp.run().await.exit_status, 0);
     msp.vendors["rmm"].says(&all[3..]);
-    msp.companies =
-        Some(vec![by_name("Birch Dental"), listed("Quarry", Link::NotCustomer), listed("Umber", id("4"))]);
+    msp.companies = Some(vec![by_name("Birch Dental"), listed("Quarry", Link::NotCustomer), listed("Umber", id("4"))]);
     let gone = msp.run().await;
     assert_eq!(gone.exit_status, 3);
-    assert_eq!(gone.sheet.rows[0].notes, "RMM: Devices implausible: none, was 9 on 2026-11-01; RMM: Users implausible: none, was 1 on 2026-11-01");
-    assert_eq!(warnings(&gone).len(), 1, "`-` is the user's word, and so is a row that is taken out: {:?}", warnings(&gone));
+    assert_eq!(
+        gone.sheet.rows[0].notes,
+        "RMM: Devices implausible: none, was 9 on 2026-11-01; RMM: Users implausible: none, was 1 on 2026-11-01"
+    );
+    assert_eq!(
+        warnings(&gone).len(),
+        1,
+        "`-` is the user's word, and so is a row that is taken out: {:?}",
+        warnings(&gone)
+    );
     assert_eq!(gone.changes.as_ref().unwrap().gone, ["Tern"]);
     // The id that the vendor does not list any more is a failure of its own.
     msp.vendors["rmm"].says(&[("9", "Other", 1, Some(1))]);
@@ -251,7 +268,10 @@ async fn far_fewer_orgs_are_implausible_as_a_whole() {
     msp.run().await;
     msp.vendors["rmm"].says(&orgs[..7]);
     let fewer = msp.run().await;
-    assert_eq!((fewer.exit_status, warnings(&fewer)), (3, vec!["RMM lists 7 orgs; the last good number is 12, of 2026-11-01"]));
+    assert_eq!(
+        (fewer.exit_status, warnings(&fewer)),
+        (3, vec!["RMM lists 7 orgs; the last good number is 12, of 2026-11-01"])
+    );
     assert!(summary(&fewer).contains("RMM: implausible\n"), "{}", summary(&fewer));
     msp.store.accept(&fewer.id, None).await.unwrap();
     assert_eq!(msp.run().await.exit_status, 0);
@@ -325,7 +345,11 @@ async fn a_month_ends_where_the_user_lives() {
     assert_eq!(figure("UTC", Rule::Last), ("20".into(), 2, 1), "3:00 on 1 December is another month");
     assert_eq!(figure("America/New_York", Rule::Last), ("30".into(), 3, 0), "5:00 UTC is midnight: 1 December there");
     let los_angeles = ("40".into(), 2, 0);
-    assert_eq!(figure("America/Los_Angeles", Rule::Last), los_angeles, "the first run was in October, the last on the 30th");
+    assert_eq!(
+        figure("America/Los_Angeles", Rule::Last),
+        los_angeles,
+        "the first run was in October, the last on the 30th"
+    );
     assert_eq!(figure("America/New_York", Rule::Average), ("20".into(), 3, 1));
     assert_eq!(figure("America/Los_Angeles", Rule::Peak), ("40".into(), 2, 1));
 }

@@ -11,8 +11,8 @@ use tallysheet_core::{
     Code, CountSource, Counts, Error, ErrorKind, Figure, Identity, Metric, MetricDef, OrgCounts, Outcome, Probe,
     Product, Result, VendorOrg, World, async_trait,
 };
-use tallysheet_engine::{Keep, 
-    Companies, Deliver, Delivery, FileDelivery, Plan, Receipt, Report, Rules, Silent, Source, Undelivered,
+use tallysheet_engine::{
+    Companies, Deliver, Delivery, FileDelivery, Keep, Plan, Receipt, Report, Rules, Silent, Source, Undelivered,
     deliver_again, run,
 };
 use tallysheet_report::Format;

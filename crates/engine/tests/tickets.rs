@@ -13,8 +13,8 @@ use tallysheet_core::{
     Code, CountSource, Counts, Error, ErrorKind, Metric, MetricDef, OrgCounts, Outcome, Result, TicketDesk, VendorOrg,
     async_trait,
 };
-use tallysheet_engine::{Keep, 
-    Companies, Delivery, FileDelivery, Plan, Silent, Source, TicketDelivery, deliver_again, deliver_test, run,
+use tallysheet_engine::{
+    Companies, Delivery, FileDelivery, Keep, Plan, Silent, Source, TicketDelivery, deliver_again, deliver_test, run,
 };
 use tallysheet_report::Format;
 use tallysheet_store::Sqlite;
@@ -209,9 +209,9 @@ impl Office {
             names: Vec::new(),
             options: Options { notes: true, unmapped_rows: true, ..Options::default() },
             schedule: None,
-        guard: Guard::default(),
-        keep: Keep::default(),
-        strict: false,
+            guard: Guard::default(),
+            keep: Keep::default(),
+            strict: false,
             deliveries: vec![delivery(to)],
             skipped: Vec::new(),
             timezone: jiff::tz::TimeZone::UTC,

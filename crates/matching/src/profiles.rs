@@ -65,7 +65,10 @@ impl Traits {
     pub(crate) fn of(part: &Part<'_>, org: &VendorOrg, shared: &HashMap<String, usize>) -> Self {
         let mut traits = Self {
             names: vec![Spelled::new(&org.name)],
-            domains: own_domains(&org.domains).into_iter().map(|one| (one.clone(), !shared.contains_key(&one))).collect(),
+            domains: own_domains(&org.domains)
+                .into_iter()
+                .map(|one| (one.clone(), !shared.contains_key(&one)))
+                .collect(),
             contact_domains: Vec::new(),
             psa_ids: org.psa_ids.clone(),
             references: Vec::new(),
@@ -162,7 +165,9 @@ impl Profiles {
     fn add_name(&mut self, company: usize, name: &str, at: Option<&str>) {
         let spelled = Spelled::new(name);
         let known = |place: &usize| self.names[*place].company == company;
-        if spelled.normal.is_empty() || self.whole[0].get(&spelled.normal).is_some_and(|places| places.iter().any(known)) {
+        if spelled.normal.is_empty()
+            || self.whole[0].get(&spelled.normal).is_some_and(|places| places.iter().any(known))
+        {
             return;
         }
         let place = self.names.len();
@@ -225,7 +230,11 @@ impl Profiles {
         }
         self.by_domain(traits, not, &mut found);
         self.by_id(traits, &mut found);
-        found.into_iter().filter(|(company, _)| Some(*company) != not).map(|(company, found)| found.likely(company)).collect()
+        found
+            .into_iter()
+            .filter(|(company, _)| Some(*company) != not)
+            .map(|(company, found)| found.likely(company))
+            .collect()
     }
 
     /// The names worth a comparison.
@@ -239,7 +248,9 @@ impl Profiles {
         }
         let common = CROWD[0].max(self.names.len() / 12);
         for word in &spelled.words {
-            let Some((weight, places)) = self.words.get(word).filter(|(_, places)| places.len() <= common) else { continue };
+            let Some((weight, places)) = self.words.get(word).filter(|(_, places)| places.len() <= common) else {
+                continue;
+            };
             for place in places {
                 if scratch.shared[*place] == 0.0 {
                     scratch.touched.push(*place);

@@ -167,7 +167,9 @@ pub(crate) fn capped(score: u8, own: bool, apart: bool) -> u8 {
 /// What speaks against a name that is not quite the same.
 pub(crate) fn doubt_of(likeness: &Likeness, score: u8) -> Option<Reason> {
     match likeness {
-        Likeness::Apart(ours, theirs) => Some(Reason::new("names-apart", format!("the names differ: {ours} / {theirs}"))),
+        Likeness::Apart(ours, theirs) => {
+            Some(Reason::new("names-apart", format!("the names differ: {ours} / {theirs}")))
+        }
         Likeness::Branch(more) => Some(Reason::new("names-apart", format!("only one name has: {}", more.join(", ")))),
         Likeness::Common(words) if score >= 25 && !words.is_empty() => {
             Some(Reason::new("names-apart", "each name has words of its own"))

@@ -20,8 +20,7 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 /// A line for each count: first, last, lowest, highest, and a chart. `from` and `to` are its first and its last day.
 pub fn history_table(series: &[Days], from: Date, to: Date) -> String {
     let width = |of: &dyn Fn(&Days) -> String| series.iter().map(|days| of(days).width()).max().unwrap_or_default();
-    let (company, column) =
-        (|days: &Days| printable(&days.place.company), |days: &Days| printable(&days.place.title));
+    let (company, column) = (|days: &Days| printable(&days.place.company), |days: &Days| printable(&days.place.title));
     let (companies, columns) = (width(&company).clamp(7, 40), width(&column).clamp(6, 44));
     let mut text = format!(
         "{} {}    First     Last   Lowest  Highest  {from} to {to}\n",

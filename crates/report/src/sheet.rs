@@ -51,7 +51,10 @@ fn value(cell: &Cell) -> Cow<'_, str> {
     }
 }
 
-pub(crate) fn line<'a>(writer: &mut Writer<Vec<u8>>, fields: impl IntoIterator<Item = Cow<'a, str>>) -> Result<(), csv::Error> {
+pub(crate) fn line<'a>(
+    writer: &mut Writer<Vec<u8>>,
+    fields: impl IntoIterator<Item = Cow<'a, str>>,
+) -> Result<(), csv::Error> {
     for field in fields {
         writer.write_field(field.as_bytes())?;
     }

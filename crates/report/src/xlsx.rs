@@ -47,17 +47,22 @@ fn month(report: &Report) -> Result<Vec<u8>, XlsxError> {
     let first = report.month.first;
     let made = ExcelDateTime::from_ymd(u16::try_from(first.year()).unwrap_or(1900), 1, 1)?;
     let title = format!("Tallysheet {}", first.strftime("%Y-%m"));
-    workbook.set_properties(&DocProperties::new().set_title(title).set_author("Tallysheet").set_creation_datetime(&made));
+    workbook
+        .set_properties(&DocProperties::new().set_title(title).set_author("Tallysheet").set_creation_datetime(&made));
     let mut page = Worksheet::new();
     page.set_name("Figures")?;
     for (col, width) in [40, 30, 24, 36, 14, 14, 14, 26, 8, 80].into_iter().enumerate() {
         page.set_column_width(place(col)?, width)?;
     }
-    let mut line = formats.headers(&mut page, 0, &crate::month::HEADERS.map(|header| match header {
-        "Value" => "#Value",
-        "Days" => "#Days",
-        header => header,
-    }))?;
+    let mut line = formats.headers(
+        &mut page,
+        0,
+        &crate::month::HEADERS.map(|header| match header {
+            "Value" => "#Value",
+            "Days" => "#Days",
+            header => header,
+        }),
+    )?;
     for of in &report.lines {
         let texts = crate::month::texts(of);
         for (col, text) in (0..).zip(&texts) {

@@ -49,7 +49,8 @@ fn cells(bytes: Vec<u8>, sheet: &str) -> Vec<Vec<Data>> {
 #[test]
 fn tickets_and_mails_tell_totals_and_no_names() {
     let (text, html) = (summary(&changed()), summary_html(&changed()).unwrap());
-    let expected = "\nSince 2026-10-31: 1 company is new, 0 are gone, 2 counts changed\n  Duo: Things 0: 7.5, was 10 (-2.5)\n";
+    let expected =
+        "\nSince 2026-10-31: 1 company is new, 0 are gone, 2 counts changed\n  Duo: Things 0: 7.5, was 10 (-2.5)\n";
     assert!(text.contains(expected) && text.contains("\n  and 2 more\n"), "{text}");
     assert!(html.contains("Since 2026-10-31") && html.contains("and 2 more"), "{html}");
     for name in ["Birch", "Quarry", "New"] {

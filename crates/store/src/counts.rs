@@ -96,7 +96,8 @@ pub(crate) fn keep(connection: &Connection, of: &SnapshotOf<'_>) -> rusqlite::Re
     for (integration, orgs) in &of.orgs {
         let good = !of.fewer.contains(integration);
         let orgs = i64::try_from(*orgs).unwrap_or(i64::MAX);
-        connection.execute("INSERT INTO answered VALUES (?1, ?2, ?3, ?4)", params![integration, snapshot, orgs, good])?;
+        connection
+            .execute("INSERT INTO answered VALUES (?1, ?2, ?3, ?4)", params![integration, snapshot, orgs, good])?;
     }
     let mut known = known(connection, &of.orgs)?;
     let mut companies: HashMap<&str, i64> = HashMap::new();
@@ -142,7 +143,8 @@ pub(crate) fn keep(connection: &Connection, of: &SnapshotOf<'_>) -> rusqlite::Re
 /// Companies and columns are called as they are now; their keys stay.
 fn names(connection: &Connection, counts: &[(Place, Entry)]) -> rusqlite::Result<()> {
     let mut company = connection.prepare("UPDATE company SET name = ?2 WHERE key = ?1 AND name <> ?2")?;
-    let query = "UPDATE series SET title = ?3, unit = ?4 WHERE integration = ?1 AND metric = ?2 AND (title, unit) <> (?3, ?4)";
+    let query =
+        "UPDATE series SET title = ?3, unit = ?4 WHERE integration = ?1 AND metric = ?2 AND (title, unit) <> (?3, ?4)";
     let mut column = connection.prepare(query)?;
     let (mut companies, mut columns) = (BTreeSet::new(), BTreeSet::new());
     for (place, _) in counts {

@@ -18,7 +18,8 @@ use tallysheet_core::{Error, Result, async_trait};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Each brings the file from the version that is its index to the next.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE run (
         id TEXT PRIMARY KEY,
         started_at TEXT NOT NULL,
@@ -49,7 +50,9 @@ const MIGRATIONS: &[&str] = &["
         unit TEXT NOT NULL,
         PRIMARY KEY (integration, label)
     ) STRICT;
-", counts::TABLES];
+",
+    counts::TABLES,
+];
 
 /// Runs in a SQLite file.
 #[derive(Debug)]
@@ -536,7 +539,8 @@ mod tests {
     async fn a_file_of_the_first_version_is_brought_up() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs.db");
-        let kept = Run { schedule: None, asked: BTreeSet::new(), answered: BTreeSet::new(), changes: None, ..run("r1") };
+        let kept =
+            Run { schedule: None, asked: BTreeSet::new(), answered: BTreeSet::new(), changes: None, ..run("r1") };
         let mut first = serde_json::to_value(&kept).unwrap();
         for key in ["schedule", "asked", "answered", "changes"] {
             first.as_object_mut().unwrap().remove(key);

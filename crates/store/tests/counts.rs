@@ -82,7 +82,8 @@ async fn what_stays_is_written_once_and_read_every_day() {
         store.keep_counts(&birch(run, at, devices)).await.unwrap();
     }
     // The integration did not answer at all: the day is not known.
-    let silent = SnapshotOf { orgs: BTreeMap::new(), counts: Vec::new(), ..birch("r5", "2026-11-05T06:00:00Z", FAILED) };
+    let silent =
+        SnapshotOf { orgs: BTreeMap::new(), counts: Vec::new(), ..birch("r5", "2026-11-05T06:00:00Z", FAILED) };
     store.keep_counts(&silent).await.unwrap();
     let gone = SnapshotOf { counts: Vec::new(), ..birch("r6", "2026-11-06T06:00:00Z", FAILED) };
     store.keep_counts(&gone).await.unwrap();

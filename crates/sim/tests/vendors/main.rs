@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod auvik;
 #[path = "../common/mod.rs"]
 mod common;
-mod auvik;
 mod cork;
 mod dropsuite;
 mod duo;
