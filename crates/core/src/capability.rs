@@ -167,8 +167,17 @@ pub struct Mail {
     pub body: Body,
     /// Files that go with it.
     pub attachments: Vec<Attachment>,
-    /// A stable id, so that a repeated message can be recognised.
+    /// A stable id, so that a repeated message can be recognised: what stands before the `@`.
     pub message_id: String,
+}
+
+impl Mail {
+    /// The whole `Message-ID`, with the sender's domain. What an id must not hold becomes `-`.
+    pub fn message_id_at(&self, domain: &str) -> String {
+        let allowed = |character: char| character.is_ascii_alphanumeric() || "-_+.".contains(character);
+        let id = self.message_id.replace(|character| !allowed(character), "-");
+        format!("<{}@{domain}>", id.trim_matches('.').replace("..", "."))
+    }
 }
 
 /// Sends mail.

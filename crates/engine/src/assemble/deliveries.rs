@@ -104,7 +104,8 @@ impl Deliveries<'_> {
 }
 
 pub(super) fn lacks(integration: &str, what: &str) -> Error {
-    Error::config(format!("the integration `{integration}` has no {what}"))
+    let message = format!("the integration `{integration}` has no {what} with the keys that it has now");
+    Error::config(message).advice("`tallysheet integrations NAME` lists them all")
 }
 
 fn value(field: &Field) -> serde_json::Value {
