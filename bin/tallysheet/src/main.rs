@@ -7,9 +7,11 @@ mod companies;
 mod deliver;
 mod demo;
 mod describe;
+mod history;
 mod output;
 mod probe;
 mod progress;
+mod report;
 mod run;
 mod setup;
 
@@ -49,6 +51,8 @@ async fn dispatch(cli: Cli) -> Result<u8, Error> {
         Command::Probe { name } => probe::probe(global, &name).await,
         Command::Run(arguments) => run::run(global, &arguments).await,
         Command::Deliver(arguments) => deliver::deliver(global, &arguments).await,
+        Command::History(arguments) => history::history(global, &arguments).await,
+        Command::Report(arguments) => report::report(global, &arguments).await,
         Command::Schema => describe::schema(),
     }
 }

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `run`, `integration`, `delivery`, `schedule` | the sections: their keys, and what must be true of each |
+//! | `guard` | the sections of the drop guard and of a month's figures |
 //! | `values` | how single values are written |
 //! | `load` | the way from text to a [`Config`] |
 //! | `places` | where each key stands, and what is wrong there |
@@ -14,6 +15,7 @@
 mod check;
 pub mod companies;
 mod delivery;
+mod guard;
 mod integration;
 mod load;
 mod overrides;
@@ -33,7 +35,10 @@ pub use schema::schema;
 pub use starter::starter;
 pub use values::SecretSource;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use tallysheet_core::guard::Guard;
+use tallysheet_core::month::Rule;
 use tallysheet_core::{Error, Registry, Result};
 use tallysheet_host::{Environment, files};
 
@@ -55,6 +60,10 @@ pub struct Config {
     pub deliveries: Vec<Delivery>,
     /// The schedules by name.
     pub schedules: Vec<Schedule>,
+    /// When a count fell too far to be believed.
+    pub guard: Guard,
+    /// Which figure of a month counts, of each integration.
+    pub rules: BTreeMap<String, Rule>,
     /// The environment, with the variables of the env file.
     pub environment: Environment,
 }

@@ -3,6 +3,7 @@
 use crate::Config;
 use crate::check::{check, choice};
 use crate::delivery;
+use crate::guard;
 use crate::integration::{self, Integration};
 use crate::overrides::{Override, Overrides, as_tables, folded};
 use crate::places::{Places, Problems, below, section};
@@ -13,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use tallysheet_core::guard::Guard;
 use tallysheet_core::{Capability, Error, Registry, Result};
 use tallysheet_host::Environment;
 
@@ -127,9 +129,24 @@ impl Loader<'_> {
             .collect();
         let schedules =
             schedules.into_iter().filter_map(|(name, table)| schedule::read(&name, table, &names, self)).collect();
+        let guard = match merged["guard"].take() {
+            Value::Object(table) => guard::read(table, &integrations, self),
+            _ => Guard::default(),
+        };
+        let rules = guard::rules(&merged["report"], &integrations, self);
         let base_dir: PathBuf = self.base_dir.to_owned();
         let run = run.beside(&base_dir);
-        Some(Config { path: path.to_owned(), base_dir, run, integrations, deliveries, schedules, environment })
+        Some(Config {
+            path: path.to_owned(),
+            base_dir,
+            run,
+            integrations,
+            deliveries,
+            schedules,
+            guard,
+            rules,
+            environment,
+        })
     }
 
     /// Decodes a table; what is wrong is added at its key.

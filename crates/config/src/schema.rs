@@ -3,6 +3,7 @@
 
 use crate::check::{alternatives, is_secret};
 use crate::delivery::{self, Kind};
+use crate::guard::{self, guard_schema, report_schema};
 use crate::run::Run;
 use crate::{integration, schedule};
 use schemars::JsonSchema;
@@ -53,6 +54,8 @@ pub fn schema(registry: &Registry) -> Value {
                 "type": "object",
                 "additionalProperties": schedule(),
             },
+            "guard": guard_schema(&guard(), &json!({ "additionalProperties": guard() })),
+            "report": report_schema(&json!({ "additionalProperties": rule() })),
         },
         "$defs": definitions,
     })
@@ -70,6 +73,16 @@ pub(crate) fn run() -> Value {
 /// The schema of a schedule's section.
 pub(crate) fn schedule() -> Value {
     of::<schedule::Keys>()
+}
+
+/// The schema of the keys of `[guard]`.
+pub(crate) fn guard() -> Value {
+    of::<guard::Keys>()
+}
+
+/// The schema of a month's rule.
+pub(crate) fn rule() -> Value {
+    of::<guard::RuleForm>()
 }
 
 /// The schema of an integration's section: the common keys, and the connector's own.

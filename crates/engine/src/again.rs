@@ -4,7 +4,7 @@ use crate::deliver::{Delivery, Way, deliver_all};
 use crate::log::Log;
 use crate::run::{exit_status, run_id};
 use jiff::tz::TimeZone;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tallysheet_core::run::{DeliveryOutcome, Run, RunStatus};
 use tallysheet_core::sheet::{Cell, Column, ColumnKind, Row, Sheet, Totals, Value};
@@ -90,6 +90,10 @@ fn test_run(world: &dyn World) -> Run {
         finished_at: None,
         status: RunStatus::Complete,
         exit_status: 0,
+        schedule: None,
+        asked: BTreeSet::new(),
+        answered: BTreeSet::new(),
+        changes: None,
         sheet: Sheet {
             notes: true,
             carried: Vec::new(),

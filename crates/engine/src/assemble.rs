@@ -4,6 +4,7 @@ mod deliveries;
 
 use crate::account::Guard;
 use crate::deliver::Delivery;
+use crate::look_back::Keep;
 use crate::plan::{Companies, Directory, NamedId, Plan, Rules, Source};
 use deliveries::{Deliveries, lacks};
 use std::collections::BTreeMap;
@@ -236,6 +237,9 @@ impl Assembled {
                 notes: run.notes,
                 unmapped_rows: run.unmapped == Unmapped::Rows,
             },
+            schedule: None,
+            guard: self.config.guard.clone(),
+            keep: Keep { runs: run.keep, counts: run.keep_counts },
             strict: run.strict,
             deliveries: self.deliveries,
             skipped: self.skipped,

@@ -6,6 +6,7 @@
 //!                        ├─ collect   ask every source, a deadline each
 //!                        ├─ place     which org is which company
 //!                        ├─ merge     (tallysheet-core)
+//!                        ├─ look back what fell too far, what changed, against the runs that are kept
 //!                        ├─ deliver   render and take it where it goes
 //!                        └─ keep      the run, in the store
 //! ```
@@ -21,6 +22,7 @@ mod deliver;
 mod directory;
 mod keep;
 mod log;
+mod look_back;
 mod perhaps;
 mod place;
 mod plan;
@@ -35,6 +37,7 @@ pub use deliver::{
     Deliver, Delivery, EmailDelivery, FileDelivery, Receipt, Report, StreamDelivery, TicketDelivery, Undelivered,
     WebhookDelivery,
 };
+pub use look_back::Keep;
 pub use plan::{Companies, Directory, NamedId, Plan, Rules, Source};
 pub use probe::{Probed, probe};
 pub use run::run;

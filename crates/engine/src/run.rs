@@ -6,12 +6,14 @@ use crate::deliver::{INCOMPLETE, Way, deliver_all};
 use crate::directory::{self, with_directory};
 use crate::keep::{is_fixed, keep, keep_undelivered};
 use crate::log::Log;
+use crate::look_back::{self, answered as names, doubts, forget, keep_counts, since_last};
 use crate::perhaps::note;
 use crate::place::{place, renamed};
-use crate::plan::{Directory, Plan, Source};
+use crate::plan::{Companies, Directory, Plan, Source};
 use futures_util::future::join;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tallysheet_core::guard::Doubts;
 use tallysheet_core::merge::{Merged, merge};
 use tallysheet_core::run::{DeliveryOutcome, DeliveryStatus, Run, RunStatus};
 use tallysheet_core::sheet::Column;
@@ -34,6 +36,8 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
         BTreeMap::new()
     });
     let sources: Vec<Source> = plan.sources;
+    let asked = sources.iter().map(|source| source.name.clone()).collect();
+    let rows_from_vendors = matches!(plan.companies, Companies::FromNames);
     let is_fixed_column = fixed_columns(&sources);
     let guards = guards(&sources, plan.directory.as_ref(), &world);
     let listing = async {
@@ -54,22 +58,38 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
     };
 
     log.extend(renamed(&collected, &plan.names));
-    let placed = place(companies, collected, &kept);
-    log.extend(placed.notices);
+    let mut placed = place(companies, collected, &kept);
+    log.extend(std::mem::take(&mut placed.notices));
     let answered = placed.sources.iter().any(|source| source.answer.is_ok());
+    let seen = look_back::seen(&placed, rows_from_vendors);
     let Merged { mut sheet, notices, complete, counted } = merge(&placed.companies, placed.sources, &plan.options);
     log.extend(notices);
     let complete = complete && answered_directory;
+    let mut status = status(answered, complete, counted);
+    let mut doubted = Doubts::default();
+    if status != RunStatus::Failed {
+        doubted = doubts(&mut sheet, &seen, &plan.guard, &plan.timezone, &*store).await.unwrap_or_else(|error| {
+            log.say(not_compared(&error));
+            Doubts::default()
+        });
+        log.extend(doubted.notices.iter().cloned());
+        if !doubted.none() {
+            status = RunStatus::Partial;
+        }
+    }
     note(&mut sheet, &placed.perhaps);
 
-    let status = status(answered, complete, counted);
     let mut run = Run {
         id,
         started_at,
         finished_at: None,
         status,
         exit_status: exit_status(status, &[]),
+        schedule: plan.schedule,
+        asked,
+        answered: names(&seen),
         sheet,
+        changes: None,
         deliveries: Vec::new(),
         log: log.entries(),
     };
@@ -83,6 +103,13 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
         let names = plan.deliveries.iter().map(|to| (to.name.clone(), to.kind.clone(), Some(why)));
         outcomes.extend(skipped(names));
     } else {
+        run.changes = since_last(&run, &plan.timezone, &*store).await.unwrap_or_else(|error| {
+            log.say(not_compared(&error));
+            None
+        });
+        if let Err(error) = keep_counts(&run, seen, doubted, &*store).await {
+            log.say(unkept(&error));
+        }
         if held_back {
             let message = format!("no file is delivered: {INCOMPLETE}");
             log.say(Notice::new(Level::Error, Phase::Deliver, None, message));
@@ -110,7 +137,16 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
         log.say(unkept(&error));
         run.log = log.entries();
     }
+    if let Err(error) = forget(plan.keep, world.now(), &*store).await {
+        log.say(Notice::new(Level::Warning, Phase::Complete, error.code(), format!("nothing old is deleted: {error}")));
+        run.log = log.entries();
+    }
     run
+}
+
+fn not_compared(error: &Error) -> Notice {
+    let message = format!("this run is compared with no earlier one: {error}");
+    Notice::new(Level::Warning, Phase::Merge, error.code(), message)
 }
 
 fn unkept(error: &Error) -> Notice {
