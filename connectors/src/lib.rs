@@ -33,7 +33,7 @@ bundle! {
     "sentinelone" => tallysheet_connector_sentinelone,
     "duo" => tallysheet_connector_duo,
     "itglue" => tallysheet_connector_itglue,
-    "auvik",
+    "auvik" => tallysheet_connector_auvik,
     "proofpoint-essentials" => tallysheet_connector_proofpoint_essentials,
     "cork" => tallysheet_connector_cork,
     "dropsuite" => tallysheet_connector_dropsuite,

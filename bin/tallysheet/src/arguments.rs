@@ -61,6 +61,14 @@ pub(crate) enum Command {
         /// Only these
         #[arg(value_name = "NAME")]
         integrations: Vec<String>,
+        /// Take the account that this integration's credential belongs to now for the right one
+        #[arg(long, value_name = "NAME")]
+        repin: Vec<String>,
+    },
+    /// Who is who: what each vendor calls each company
+    Companies {
+        #[command(subcommand)]
+        command: CompaniesCommand,
     },
     /// The shape of a vendor's answers: keys and types, no values
     Probe {
@@ -73,6 +81,51 @@ pub(crate) enum Command {
     Deliver(DeliverArguments),
     /// The JSON Schema of the config, for editors
     Schema,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum CompaniesCommand {
+    /// Every company and what each vendor calls it, what is not mapped first
+    List,
+    /// Likely matches with score and evidence; nothing is written
+    Suggest {
+        /// Only those of at least this score
+        #[arg(long, value_name = "SCORE", value_parser = clap::value_parser!(u8).range(0..=100))]
+        min_score: Option<u8>,
+        /// Write them to this file, to be edited and given to `accept --from`
+        #[arg(long, value_name = "PATH")]
+        output: Option<PathBuf>,
+    },
+    /// Write matches into the companies file
+    Accept {
+        /// Those of at least this score [default: 85]
+        #[arg(long, value_name = "SCORE", value_parser = clap::value_parser!(u8).range(0..=100), conflicts_with = "from")]
+        min_score: Option<u8>,
+        /// What was marked in a file of `suggest --output`
+        #[arg(long, value_name = "PATH")]
+        from: Option<PathBuf>,
+        /// Write without asking
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Make the first companies file
+    Export {
+        /// Where the companies come from [default: the directory, where the config names one]
+        #[arg(long, value_enum)]
+        from: Option<ExportFrom>,
+        /// Where to write it [default: the file that the config names, else companies.csv beside the config]
+        #[arg(long, value_name = "PATH")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// Where the first companies file comes from.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ExportFrom {
+    /// The active companies of the PSA that `[run] directory` names
+    Directory,
+    /// What all vendors have, joined by name
+    Vendors,
 }
 
 #[derive(Args, Default)]

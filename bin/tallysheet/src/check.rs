@@ -5,17 +5,20 @@ use crate::output;
 use crate::setup::Setup;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tallysheet_core::{Error, Identity, Result};
+use tallysheet_core::{Error, Identity, Level, Result};
 use tallysheet_engine::Connected;
 
 /// Checks all integrations, or those named: 0, 3 where some failed, 1 where all did.
-pub(crate) async fn check(global: &Global, names: &[String]) -> Result<u8> {
+pub(crate) async fn check(global: &Global, names: &[String], repin: &[String]) -> Result<u8> {
     let setup = Setup::load(global.config.as_deref())?;
-    let only = (!names.is_empty()).then(|| names.to_vec());
+    let names: Vec<String> = if names.is_empty() { repin.to_vec() } else { [names, repin].concat() };
+    let only = (!names.is_empty()).then(|| names.clone());
     let assembled = setup.assemble(only, true)?;
+    let world = &assembled.world;
     let asked = assembled.integrations.iter().map(|integration| async move {
         let Connected { config, .. } = integration;
-        (config.name.clone(), config.kind.clone(), integration.check().await)
+        let answer = if repin.contains(&config.name) { integration.repin(world).await } else { integration.check(world).await };
+        (config.name.clone(), config.kind.clone(), answer)
     });
     let answers = join_all(asked).await;
     if answers.is_empty() {
@@ -61,12 +64,21 @@ fn resolved_json(name: &str, kind: &str, answer: &Result<()>) -> Value {
     }
 }
 
+const fn level(level: Level) -> &'static str {
+    match level {
+        Level::Info => "note",
+        Level::Warning => "warning",
+        Level::Error => "error",
+    }
+}
+
 fn as_line(name: &str, answer: &Result<Identity, Error>) -> String {
     match answer {
         Ok(identity) => {
             let id = identity.id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default();
             let expires = identity.expires.map(|at| format!(", until {at}")).unwrap_or_default();
-            format!("ok      {name}: {}{id}{expires}", identity.account)
+            let notices = identity.notices.iter().map(|notice| format!("\n        {}: {}", level(notice.level), notice.message));
+            format!("ok      {name}: {}{id}{expires}{}", identity.account, notices.collect::<String>())
         }
         Err(error) => format!("failed  {name}: {error} [{}]", error.code()),
     }
@@ -75,7 +87,8 @@ fn as_line(name: &str, answer: &Result<Identity, Error>) -> String {
 fn as_json(name: &str, kind: &str, answer: &Result<Identity, Error>) -> Value {
     match answer {
         Ok(identity) => json!({ "name": name, "kind": kind, "ok": true, "account": identity.account, "id": identity.id,
-            "expires": identity.expires.map(|at| at.to_string()) }),
+            "expires": identity.expires.map(|at| at.to_string()), "notices": identity.notices.iter().map(|notice|
+                json!({ "level": notice.level, "code": notice.code, "message": notice.message })).collect::<Vec<_>>() }),
         Err(error) => {
             json!({ "name": name, "kind": kind, "ok": false, "code": error.code(), "error": error.to_string() })
         }

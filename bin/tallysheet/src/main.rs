@@ -3,6 +3,7 @@
 
 mod arguments;
 mod check;
+mod companies;
 mod deliver;
 mod demo;
 mod describe;
@@ -43,7 +44,8 @@ async fn dispatch(cli: Cli) -> Result<u8, Error> {
         Command::Demo(arguments) => demo::demo(global, &arguments).await,
         Command::Init { integrations, path } => describe::init(global, &integrations, path.as_deref()),
         Command::Integrations { name } => describe::integrations(global, name.as_deref()),
-        Command::Check { integrations } => check::check(global, &integrations).await,
+        Command::Check { integrations, repin } => check::check(global, &integrations, &repin).await,
+        Command::Companies { command } => companies::companies(global, &command).await,
         Command::Probe { name } => probe::probe(global, &name).await,
         Command::Run(arguments) => run::run(global, &arguments).await,
         Command::Deliver(arguments) => deliver::deliver(global, &arguments).await,

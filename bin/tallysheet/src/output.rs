@@ -22,6 +22,11 @@ pub(crate) fn write(bytes: &[u8]) -> Result<()> {
     }
 }
 
+/// Writes to standard output, unless a JSON object is to stand there alone.
+pub(crate) fn print_or_not(json: bool, text: &str) -> Result<()> {
+    if json { Ok(()) } else { print(text) }
+}
+
 /// Writes a JSON object to standard output.
 pub(crate) fn print_json(value: &serde_json::Value) -> Result<()> {
     print(&format!("{value:#}\n"))

@@ -38,7 +38,13 @@ impl Setup {
 
     /// Reads what the config names and makes the connectors.
     pub(crate) fn assemble(&self, only: Option<Vec<String>>, deliver: bool) -> Result<Assembled> {
-        let selection = Selection { only, deliver };
+        let selection = Selection { only, deliver, companies_may_be_missing: false };
+        assemble(self.config.clone(), &self.registry, self.world.clone(), self.store.clone(), &selection)
+    }
+
+    /// The same for the commands that make and keep the companies file.
+    pub(crate) fn assemble_who(&self) -> Result<Assembled> {
+        let selection = Selection { companies_may_be_missing: true, ..Selection::default() };
         assemble(self.config.clone(), &self.registry, self.world.clone(), self.store.clone(), &selection)
     }
 }

@@ -85,8 +85,10 @@ impl Probe for ConnectwiseAsio {
         let reply = self.api.send(&Call::get(COMPANIES)).await?;
         let partner: Option<Id> = reply.json_at(&["/0/partnerId", "/companies/0/partnerId"])?;
         // Only companies name the partner; where there is none, the key stands for it.
-        let account = partner.map_or_else(|| self.config.client_id.clone(), |id| id.0);
-        Ok(Identity { account, ..Identity::default() })
+        Ok(match partner {
+            Some(id) => Identity::of(&id.0, &id.0),
+            None => Identity::unnamed(&self.config.client_id).sees(0),
+        })
     }
 }
 

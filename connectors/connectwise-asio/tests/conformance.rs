@@ -92,7 +92,7 @@ fn case(settings: &Value, scope: &str, lists: impl IntoIterator<Item = Exchange>
         settings: all,
         auth: vec![("authorization", "Bearer {{token}}")],
         exchanges: [token(scope)].into_iter().chain(companies()).chain(lists).collect(),
-        account: ("p-4711", None),
+        account: ("p-4711", Some("p-4711")),
         expect,
         ..Case::default()
     }

@@ -78,7 +78,7 @@ impl Probe for ConnectwiseAutomate {
         let one = Call::get("/api/v1/Computers").query("pageSize", 1).query("page", 1);
         seen(self.api.json::<Vec<Computer>>(&one).await?.len(), "/api/v1/Computers")?;
         // No call tells whose credential it is, so the user's name stands for the account (README, Quirks).
-        Ok(Identity { account: self.username.clone(), ..Identity::default() })
+        Ok(Identity::unnamed(&self.username))
     }
 }
 

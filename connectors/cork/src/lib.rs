@@ -70,7 +70,7 @@ fn refused(reply: &Reply) -> Option<Error> {
 impl Probe for Cork {
     async fn check(&self) -> Result<Identity> {
         let me: Me = self.api.json(&Call::get("/me")).await?;
-        Ok(Identity { account: me.name, id: None, expires: None })
+        Ok(Identity::unnamed(me.name))
     }
 }
 

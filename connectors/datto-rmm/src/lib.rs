@@ -81,7 +81,8 @@ impl Probe for DattoRmm {
 #[async_trait]
 impl CountSource for DattoRmm {
     async fn orgs(&self) -> Result<Vec<VendorOrg>> {
-        Ok(self.sites().await?.values().map(Site::org).collect())
+        let sites = self.sites().await?;
+        Ok(sites.values().filter(|site| site.standing() == Standing::Customer).map(Site::org).collect())
     }
 
     async fn counts(&self) -> Result<Counts> {

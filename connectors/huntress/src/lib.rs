@@ -58,7 +58,7 @@ impl Probe for Huntress {
             let error = Error::new(ErrorKind::Unsupported, "this key belongs to no single Huntress account");
             return Err(error.advice("a reseller makes one API key in each account and configures each"));
         };
-        Ok(Identity { account: account.name, id: Some(account.id.0), expires: None })
+        Ok(Identity::of(account.name, account.id.0))
     }
 }
 

@@ -75,16 +75,17 @@ register_connector!(ImmyBot);
 impl Probe for ImmyBot {
     async fn check(&self) -> Result<Identity> {
         // No call tells whose instance it is: the MSP's own tenant does, where it is listed (README, Quirks).
-        let own = self.tenants().await?.into_values().find(Tenant::is_msp);
-        let own = own.map(|tenant| Identity { account: tenant.name, id: Some(tenant.id.0), expires: None });
-        Ok(own.unwrap_or_else(|| Identity { account: self.config.client_id.clone(), ..Identity::default() }))
+        let (own, customers): (Vec<_>, Vec<_>) = self.tenants().await?.into_values().partition(Tenant::is_msp);
+        let own = own.into_iter().next().map(|tenant| Identity::of(tenant.name, tenant.id.0));
+        Ok(own.unwrap_or_else(|| Identity::unnamed(&self.config.client_id)).sees(customers.len()))
     }
 }
 
 #[async_trait]
 impl CountSource for ImmyBot {
     async fn orgs(&self) -> Result<Vec<VendorOrg>> {
-        Ok(self.tenants().await?.into_values().map(Tenant::org).collect())
+        let tenants = self.tenants().await?.into_values().filter(|tenant| !tenant.is_msp());
+        Ok(tenants.map(Tenant::org).collect())
     }
 
     async fn counts(&self) -> Result<Counts> {

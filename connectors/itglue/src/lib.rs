@@ -88,8 +88,8 @@ impl Probe for ItGlue {
         let page: Page<Organization> = self.api.json(&own).await?;
         // A filter that is not obeyed must not name a customer.
         let own = page.data.into_iter().find(|row| row.attributes.is_own());
-        let named = own.map(|row| Identity { account: row.attributes.name, id: Some(row.id.0), expires: None });
-        Ok(named.unwrap_or_else(|| Identity { account: "IT Glue".to_owned(), ..Identity::default() }))
+        let named = own.map(|row| Identity::of(row.attributes.name, row.id.0));
+        Ok(named.unwrap_or_else(|| Identity::unnamed("IT Glue")))
     }
 }
 

@@ -87,9 +87,9 @@ register_connector!(NinjaOne);
 #[async_trait]
 impl Probe for NinjaOne {
     async fn check(&self) -> Result<Identity> {
-        let _: Vec<Device> = self.api.json(&Call::get("/v2/devices").query("pageSize", 1)).await?;
+        let seen: Vec<Device> = self.api.json(&Call::get("/v2/devices").query("pageSize", 1)).await?;
         // No call tells whose credential it is, so its id stands for the account (README, Quirks).
-        Ok(Identity { account: self.config.client_id.clone(), ..Identity::default() })
+        Ok(Identity::unnamed(&self.config.client_id).sees(seen.len()))
     }
 }
 

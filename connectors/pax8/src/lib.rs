@@ -74,9 +74,9 @@ register_connector!(Pax8);
 #[async_trait]
 impl Probe for Pax8 {
     async fn check(&self) -> Result<Identity> {
-        let _: Page<Subscription> = self.api.json(&Call::get("/subscriptions").query("size", 1)).await?;
+        let page: Page<Subscription> = self.api.json(&Call::get("/subscriptions").query("size", 1)).await?;
         // No call tells whose credential it is, so its id stands for the account (README, Quirks).
-        Ok(Identity { account: self.config.client_id.clone(), ..Identity::default() })
+        Ok(Identity::unnamed(&self.config.client_id).sees(page.content.len()))
     }
 }
 

@@ -89,7 +89,9 @@ impl Probe for Sherweb {
 #[async_trait]
 impl CountSource for Sherweb {
     async fn orgs(&self) -> Result<Vec<VendorOrg>> {
-        Ok(self.customers().await?.values().map(Customer::org).collect())
+        let customers = self.customers().await?;
+        let direct = direct(&customers);
+        Ok(customers.values().filter(|row| !self.is_theirs(row, direct)).map(Customer::org).collect())
     }
 
     async fn counts(&self) -> Result<Counts> {

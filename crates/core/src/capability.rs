@@ -1,9 +1,11 @@
 //! What a connector can do, as traits. All are object-safe. The one default method, [`CountSource::orgs`], is right for
 //! every source: a wrapper that forgets it loses calls, never an org.
 
-use crate::counts::Counts;
+use crate::code::Code;
+use crate::counts::{Counts, Standing};
 use crate::error::Result;
 use crate::model::VendorOrg;
+use crate::run::Notice;
 use crate::ticket::{
     Attachment, Body, Created, DeskLimits, Found, NewTicket, PreparedForm, TicketForm, TicketRef, TicketSearch,
 };
@@ -54,10 +56,40 @@ impl Capability {
 pub struct Identity {
     /// The account's name as the vendor says it.
     pub account: String,
-    /// The account's id, where the vendor tells one.
+    /// The account's own id, where the vendor tells one. It is pinned: a run stops where it changes. So never the id of
+    /// the credential, or of its user: a renewed key would look like another account.
     pub id: Option<String>,
     /// When the credential ends, where the vendor tells.
     pub expires: Option<Timestamp>,
+    /// What should not be so, as far as the answer shows it: a credential of a single customer, one that sees no
+    /// customers, one that may do more than it needs.
+    pub notices: Vec<Notice>,
+}
+
+impl Identity {
+    /// An account that the vendor names, with its own id.
+    pub fn of(account: impl Into<String>, id: impl Into<String>) -> Self {
+        Self { account: account.into(), id: Some(id.into()), ..Self::default() }
+    }
+
+    /// No account is named: the credential's own id or user stands for it.
+    pub fn unnamed(credential: impl Into<String>) -> Self {
+        Self { account: credential.into(), ..Self::default() }
+    }
+
+    /// Adds a warning.
+    #[must_use]
+    pub fn warn(mut self, code: impl Into<Option<Code>>, message: impl Into<String>) -> Self {
+        self.notices.push(Notice::warning(code, message));
+        self
+    }
+
+    /// Adds a warning where the credential works and sees no customers: it may be the wrong one, or lack a right.
+    #[must_use]
+    pub fn sees(self, customers: usize) -> Self {
+        let message = "the credential works, but sees nothing of any customer; is it of the right account, and may it read all?";
+        if customers > 0 { self } else { self.warn(None, message) }
+    }
 }
 
 /// Every connector: one cheap call.
@@ -70,9 +102,11 @@ pub trait Probe: Send + Sync {
 /// Counts what customers use.
 #[async_trait]
 pub trait CountSource: Send + Sync {
-    /// Every org that the credential sees: those of `counts`, unless they can be listed with fewer calls.
+    /// Every customer that the credential sees: those of `counts`, unless they can be listed with fewer calls. What is no
+    /// customer by the vendor's own marks is left out: no company is looked for it.
     async fn orgs(&self) -> Result<Vec<VendorOrg>> {
-        Ok(self.counts().await?.orgs.into_iter().map(|org| org.org).collect())
+        let orgs = self.counts().await?.orgs.into_iter();
+        Ok(orgs.filter(|org| org.standing == Standing::Customer).map(|org| org.org).collect())
     }
 
     /// Every org with its counts. An error means that no number of this integration may be used.

@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// The file as a table, blank rows left out.
 pub struct Table {
@@ -23,7 +24,7 @@ pub struct Row {
 impl Row {
     /// The cell of a column; an empty one where the row ends before it.
     pub fn cell(&self, place: usize) -> Cow<'_, Cell> {
-        let beyond = || Cow::Owned(Cell { line: self.line, column: place + 1, text: String::new() });
+        let beyond = || Cow::Owned(Cell { line: self.line, column: place + 1, text: String::new(), span: 0..0 });
         self.cells.get(place).map_or_else(beyond, Cow::Borrowed)
     }
 }
@@ -37,6 +38,8 @@ pub struct Cell {
     pub column: usize,
     /// What stands in it.
     pub text: String,
+    /// Its bytes in the text, with quotes and spaces; none where there is no text.
+    pub span: Range<usize>,
 }
 
 /// Whether an id is in truth a number that a spreadsheet has shortened: `1.83E+18`, `1,83E+18`, `2E+15`. Digits with a plain
@@ -81,63 +84,33 @@ impl Problems {
 
 /// Reads the rows; the first is the header. Nothing where the text cannot be divided into cells.
 pub fn read(text: &str, problems: &mut Problems) -> Option<Table> {
-    let separator = separator(text);
-    if let Some(cell) = unclosed_quote(text, separator) {
-        problems
-            .add(&cell, "a quote is opened here and never closed; close it, or double a quote that belongs to a name");
-        return None;
-    }
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text.as_bytes());
-    let mut lines = Lines { text, offset: 0, line: 1 };
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = match record {
-            Ok(record) => record,
-            Err(error) => {
-                let cell = Cell { line: lines.line, column: 1, text: String::new() };
-                problems.add(&cell, format!("this row cannot be read: {error}"));
-                return None;
-            }
-        };
-        let line = lines.of(record.position().map_or(0, csv::Position::byte));
-        let cell = |(place, text): (usize, &str)| Cell { line, column: place + 1, text: text.trim().to_owned() };
-        let cells: Vec<Cell> = record.iter().enumerate().map(cell).collect();
-        if cells.iter().any(|cell| !cell.text.is_empty()) {
-            rows.push(Row { line, cells });
+    let rows = match rows(text, separator(text)) {
+        Ok(rows) => rows,
+        Err(cell) => {
+            problems.add(
+                &cell,
+                "a quote is opened here and never closed; close it, or double a quote that belongs to a name",
+            );
+            return None;
         }
-    }
+    };
+    of_rows(rows, problems)
+}
+
+/// The first row that holds something is the header.
+pub fn of_rows(mut rows: Vec<Row>, problems: &mut Problems) -> Option<Table> {
+    rows.retain(|row| row.cells.iter().any(|cell| !cell.text.is_empty()));
     let mut rows = rows.into_iter();
     let Some(header) = rows.next() else {
-        let cell = Cell { line: 1, column: 1, text: String::new() };
+        let cell = Cell { line: 1, column: 1, text: String::new(), span: 0..0 };
         problems.add(&cell, "the file is empty; its first line names the columns");
         return None;
     };
     Some(Table { header, rows: rows.collect() })
 }
 
-/// Counts lines. The reader's own count is off behind blank lines and `\r\n`: a record begins for it where the last one
-/// ended, which may be in an earlier line.
-struct Lines<'a> {
-    text: &'a str,
-    offset: usize,
-    line: usize,
-}
-
-impl Lines<'_> {
-    /// The line of the record that begins at or behind a byte. Asked in the order of the file.
-    fn of(&mut self, byte: u64) -> usize {
-        let begin = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len()).max(self.offset);
-        let rest = &self.text.as_bytes()[begin..];
-        let begin = begin + rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        self.line += self.text.get(self.offset..begin).unwrap_or_default().matches('\n').count();
-        self.offset = begin;
-        self.line
-    }
-}
-
 /// What stands most often in the first line, outside quotes.
-fn separator(text: &str) -> u8 {
+pub fn separator(text: &str) -> u8 {
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let unquoted: String = line.split('"').step_by(2).collect();
     let count = |separator: u8| unquoted.bytes().filter(|byte| *byte == separator).count();
@@ -145,34 +118,72 @@ fn separator(text: &str) -> u8 {
     [b'\t', b';', b','].into_iter().max_by_key(|separator| count(*separator)).unwrap_or(b',')
 }
 
-/// Where a quote is opened that nothing closes. It would swallow every row behind it.
-fn unclosed_quote(text: &str, separator: u8) -> Option<Cell> {
-    enum At {
-        Start,
-        Plain,
-        Quoted,
-        Quote,
-    }
-    let mut at = At::Start;
-    let (mut line, mut column) = (1, 1);
-    let mut opened = (1, 1);
-    for byte in text.bytes() {
+enum At {
+    Start,
+    Plain,
+    Quoted,
+    Quote,
+}
+
+/// Every row that is not an empty line. The error is the cell whose quote nothing closes: it would swallow every row behind it.
+pub fn rows(text: &str, separator: u8) -> Result<Vec<Row>, Cell> {
+    let mut rows = Vec::new();
+    let mut cells: Vec<Cell> = Vec::new();
+    let (mut at, mut line, mut begin, mut begin_line) = (At::Start, 1, 0, 1);
+    for (place, byte) in text.bytes().enumerate() {
         let ends_cell = byte == separator || byte == b'\n' || byte == b'\r';
         at = match at {
-            At::Start if byte == b'"' => {
-                opened = (line, column);
-                At::Quoted
-            }
+            At::Start if byte == b'"' => At::Quoted,
             At::Quoted if byte == b'"' => At::Quote,
             At::Quoted => At::Quoted,
             At::Quote if byte == b'"' => At::Quoted,
             _ if ends_cell => {
-                column = if byte == separator { column + 1 } else { 1 };
+                cells.push(cell(text, begin..place, begin_line, cells.len()));
+                if byte != separator {
+                    rows.extend(row(&mut cells));
+                }
+                begin = place + 1;
                 At::Start
             }
             _ => At::Plain,
         };
         line += usize::from(byte == b'\n');
+        if matches!(at, At::Start) {
+            begin_line = line;
+        }
     }
-    matches!(at, At::Quoted).then(|| Cell { line: opened.0, column: opened.1, text: String::new() })
+    let last = cell(text, begin..text.len(), begin_line, cells.len());
+    if matches!(at, At::Quoted) {
+        return Err(last);
+    }
+    cells.push(last);
+    rows.extend(row(&mut cells));
+    Ok(rows)
+}
+
+/// A row of cells, if it has any text. A `\r\n` ends it once.
+fn row(cells: &mut Vec<Cell>) -> Option<Row> {
+    let cells = std::mem::take(cells);
+    let is_blank = matches!(cells.as_slice(), [only] if only.span.is_empty());
+    (!is_blank).then(|| Row { line: cells[0].line, cells })
+}
+
+fn cell(text: &str, span: Range<usize>, line: usize, before: usize) -> Cell {
+    let raw = &text[span.clone()];
+    let text = raw.strip_prefix('"').map_or_else(|| Cow::Borrowed(raw), |quoted| Cow::Owned(unquoted(quoted)));
+    Cell { line, column: before + 1, text: text.trim().to_owned(), span }
+}
+
+/// What stands behind an opening quote, up to its closing one, and what follows that.
+fn unquoted(raw: &str) -> String {
+    let mut text = String::new();
+    let mut rest = raw;
+    while let Some(place) = rest.find('"') {
+        text.push_str(&rest[..place]);
+        rest = &rest[place + 1..];
+        let Some(more) = rest.strip_prefix('"') else { break };
+        text.push('"');
+        rest = more;
+    }
+    text + rest
 }

@@ -39,6 +39,8 @@ async fn main() -> Result<()> {
     let plan = Plan {
         sources: vec![alarms],
         companies: Companies::FromNames,
+        directory: None,
+        names: Vec::new(),
         options: Options { notes: true, unmapped_rows: true, ..Options::default() },
         strict: false,
         deliveries: Vec::new(),

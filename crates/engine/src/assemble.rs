@@ -2,19 +2,19 @@
 
 mod deliveries;
 
-use crate::collect::expect_account;
+use crate::account::Guard;
 use crate::deliver::Delivery;
-use crate::plan::{Companies, Plan, Rules, Source};
-use deliveries::Deliveries;
+use crate::plan::{Companies, Directory, NamedId, Plan, Rules, Source};
+use deliveries::{Deliveries, lacks};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tallysheet_config::companies::{self, KnownColumns};
+use tallysheet_config::companies::{self, CompaniesFile, KnownColumns};
 use tallysheet_config::{Config, Integration, MatchBy, Unmapped};
 use tallysheet_core::merge::Options;
 use tallysheet_core::registry::nearest;
 use tallysheet_core::shape::Recorder;
-use tallysheet_core::{Capability, Company, Connector, Context, Error, Identity, Link, Registry, Result, World};
+use tallysheet_core::{Capability, Connector, Context, Error, Identity, Link, Registry, Result, World};
 use tallysheet_host::files;
 use tallysheet_matching::{Rule, keyed};
 use tallysheet_store::Store;
@@ -26,6 +26,39 @@ pub struct Selection {
     pub only: Option<Vec<String>>,
     /// Whether the config's deliveries are made.
     pub deliver: bool,
+    /// Whether the companies file may be missing or empty: for the command that makes it.
+    pub companies_may_be_missing: bool,
+}
+
+/// The companies file as it was read.
+#[derive(Default)]
+pub(crate) struct ReadFile {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) file: CompaniesFile,
+}
+
+/// What the headers of a companies file may be, kept for writing.
+pub(crate) struct Headers {
+    pub(crate) integrations: Vec<String>,
+    pub(crate) slugs: &'static [&'static str],
+    pub(crate) carry: Vec<String>,
+}
+
+impl Headers {
+    fn of(config: &Config, registry: &Registry) -> Self {
+        Self {
+            integrations: config.integrations.iter().map(|integration| integration.name.clone()).collect(),
+            slugs: registry.known(),
+            carry: config.run.carry.clone(),
+        }
+    }
+
+    /// Does something with what the config of a companies file knows.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&KnownColumns<'_>) -> T) -> T {
+        let integrations: Vec<&str> = self.integrations.iter().map(String::as_str).collect();
+        work(&KnownColumns { integrations: &integrations, slugs: self.slugs, carry: &self.carry })
+    }
 }
 
 /// A config with everything it names read and connected. No vendor was called yet.
@@ -37,8 +70,11 @@ pub struct Assembled {
     /// Where the run keeps its state.
     pub world: Arc<dyn World>,
     store: Arc<dyn Store>,
-    config: Config,
-    companies: Option<Vec<Company>>,
+    pub(crate) config: Config,
+    pub(crate) companies: Option<ReadFile>,
+    pub(crate) headers: Headers,
+    /// The PSA that `[run] directory` names.
+    pub directory: Option<Directory>,
     skipped: Vec<(String, String)>,
 }
 
@@ -51,9 +87,19 @@ pub struct Connected {
 }
 
 impl Connected {
-    /// Asks whose credential it is, and refuses another account than the config expects.
-    pub async fn check(&self) -> Result<Identity> {
-        expect_account(&*self.connector.probe, self.config.expect_account.as_deref()).await
+    /// Asks whose credential it is, and refuses another account than the config expects, or than earlier runs have seen.
+    pub async fn check(&self, world: &Arc<dyn World>) -> Result<Identity> {
+        self.guard(world).check().await
+    }
+
+    /// Asks whose credential it is, and takes it for the right account from now on.
+    pub async fn repin(&self, world: &Arc<dyn World>) -> Result<Identity> {
+        self.guard(world).repin().await
+    }
+
+    pub(crate) fn guard(&self, world: &Arc<dyn World>) -> Guard {
+        let Self { config, connector } = self;
+        Guard::new(&config.name, config.expect_account.clone(), connector.probe.clone(), world.clone())
     }
 }
 
@@ -69,10 +115,14 @@ pub fn assemble(
         let message = "`carry` shows columns of the companies file, but [run] names no `companies`";
         return Err(Error::config(format!("{}: {message}", config.path.display())));
     }
-    let companies = companies(&config, registry)?;
+    let headers = Headers::of(&config, registry);
+    let read = |path: &PathBuf| read_companies(path, &headers, selection.companies_may_be_missing);
+    let companies = config.run.companies.as_ref().map(read).transpose()?.flatten();
+    let none = ReadFile::default();
+    let file = &companies.as_ref().unwrap_or(&none).file;
     let mut integrations = Vec::new();
     for integration in selected(&config, selection)? {
-        let connector = connect(integration, &config, companies.as_deref(), &world, None)?;
+        let connector = connect(integration, &config, file, &world, None)?;
         integrations.push(Connected { config: integration.clone(), connector });
     }
     let enabled = || config.deliveries.iter().filter(|delivery| delivery.enabled);
@@ -80,7 +130,7 @@ pub fn assemble(
         let mut making = Deliveries {
             config: &config,
             integrations: &integrations,
-            companies: companies.as_deref().unwrap_or_default(),
+            file,
             world: &world,
             others: BTreeMap::new(),
         };
@@ -88,31 +138,104 @@ pub fn assemble(
     } else {
         (Vec::new(), enabled().map(|left| (left.name.clone(), left.kind().to_owned())).collect())
     };
-    Ok(Assembled { integrations, world, store, config, companies, deliveries, skipped })
+    let directory = directory(&config, &integrations, file, &world)?;
+    Ok(Assembled { integrations, world, store, config, companies, headers, directory, deliveries, skipped })
+}
+
+/// Resolves the secrets of an integration and makes its connector.
+fn connect(
+    integration: &Integration,
+    config: &Config,
+    file: &CompaniesFile,
+    world: &Arc<dyn World>,
+    recorder: Option<Arc<Recorder>>,
+) -> Result<Connector> {
+    let settings = integration.connect_settings(&config.environment)?;
+    integration.entry.connect(settings, &Context { recorder, ..context(integration, file, world.clone()) })
+}
+
+/// One integration, made to hand the shapes of its vendor's answers to a recorder.
+pub(crate) fn connect_recorded(
+    config: &Config,
+    registry: &Registry,
+    world: &Arc<dyn World>,
+    name: &str,
+    recorder: &Arc<Recorder>,
+) -> Result<(Connected, Option<Source>)> {
+    let selection = Selection { only: Some(vec![name.to_owned()]), ..Selection::default() };
+    let chosen = selected(config, &selection)?;
+    let integration = *chosen.first().ok_or_else(|| Error::config("no integration is named"))?;
+    let headers = Headers::of(config, registry);
+    let read = config.run.companies.as_ref().map(|path| read_companies(path, &headers, false)).transpose()?.flatten();
+    let file = read.map(|read| read.file).unwrap_or_default();
+    let connector = connect(integration, config, &file, world, Some(recorder.clone()))?;
+    let connected = Connected { config: integration.clone(), connector };
+    let source = source(&connected, &file);
+    Ok((connected, source))
+}
+
+/// The PSA that `[run] directory` names, whether it takes part otherwise or not.
+fn directory(
+    config: &Config,
+    integrations: &[Connected],
+    file: &CompaniesFile,
+    world: &Arc<dyn World>,
+) -> Result<Option<Directory>> {
+    let Some(name) = &config.run.directory else { return Ok(None) };
+    let Some(integration) = config.integrations.iter().find(|integration| integration.name == *name) else {
+        return Err(Error::config(format!("there is no integration `{name}`")));
+    };
+    let connector = match integrations.iter().find(|connected| connected.config.name == *name) {
+        Some(connected) => connected.connector.clone(),
+        None => connect(integration, config, file, world, None)?,
+    };
+    Ok(Some(Directory {
+        name: name.clone(),
+        title: integration.title.clone(),
+        timeout: integration.timeout,
+        expect_account: integration.expect_account.clone(),
+        probe: connector.probe,
+        ignored: ignored(file, name),
+        companies: connector.companies.ok_or_else(|| lacks(name, "companies"))?,
+    }))
+}
+
+/// The ids of an integration in the rows `(ignore)`.
+pub(crate) fn ignored(file: &CompaniesFile, integration: &str) -> Vec<String> {
+    file.ignored.get(integration).into_iter().flatten().cloned().collect()
 }
 
 impl Assembled {
     /// The plan of a run over these integrations.
     pub fn plan(self) -> Result<Plan> {
         let run = &self.config.run;
-        let sources: Vec<Source> = self.integrations.iter().filter_map(source).collect();
+        let none = CompaniesFile::default();
+        let file = self.companies.as_ref().map_or(&none, |read| &read.file);
+        let sources: Vec<Source> = self.integrations.iter().filter_map(|one| source(one, file)).collect();
         if sources.is_empty() {
             let message = "no integration counts anything: add a section like [integrations.huntress], or enable one";
             return Err(Error::config(format!("{}: {message}", self.config.path.display())));
         }
+        let path = self.companies.as_ref().map(|read| read.path.display().to_string()).unwrap_or_default();
+        let names = file.names.iter().map(|named| NamedId {
+            place: format!("{path}:{}:{}", named.place.0, named.place.1),
+            integration: named.column.clone(),
+            id: named.id.clone(),
+            name: named.name.clone(),
+        });
+        let names = names.collect();
+        let listed = self.companies.is_some() || self.directory.is_some();
+        let rules = self.rules();
         let companies = match self.companies {
+            Some(read) => Companies::Listed { companies: keyed(read.file.companies), rules },
+            None if listed => Companies::Listed { companies: Vec::new(), rules },
             None => Companies::FromNames,
-            Some(companies) => Companies::Listed {
-                companies: keyed(companies),
-                rules: Rules {
-                    allowed: run.matching.iter().map(|way| rule(*way)).collect(),
-                    psa_columns: psa_columns(&self.config),
-                },
-            },
         };
         Ok(Plan {
             sources,
             companies,
+            directory: self.directory,
+            names,
             options: Options {
                 carried: run.carry.clone(),
                 notes: run.notes,
@@ -126,6 +249,16 @@ impl Assembled {
             world: self.world,
             store: self.store,
         })
+    }
+}
+
+impl Assembled {
+    /// How orgs may be matched.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            allowed: self.config.run.matching.iter().map(|way| rule(*way)).collect(),
+            psa_columns: psa_columns(&self.config),
+        }
     }
 }
 
@@ -147,41 +280,8 @@ fn selected<'a>(config: &'a Config, selection: &Selection) -> Result<Vec<&'a Int
     Ok(chosen().filter(|integration| integration.enabled).collect())
 }
 
-/// Resolves the secrets of an integration and makes its connector.
-fn connect(
-    integration: &Integration,
-    config: &Config,
-    companies: Option<&[Company]>,
-    world: &Arc<dyn World>,
-    recorder: Option<Arc<Recorder>>,
-) -> Result<Connector> {
-    let settings = integration.connect_settings(&config.environment)?;
-    let cx = Context { recorder, ..context(integration, companies.unwrap_or_default(), world.clone()) };
-    integration.entry.connect(settings, &cx)
-}
-
-/// One integration, made to hand the shapes of its vendor's answers to a recorder.
-pub(crate) fn connect_recorded(
-    config: &Config,
-    registry: &Registry,
-    world: &Arc<dyn World>,
-    name: &str,
-    recorder: &Arc<Recorder>,
-) -> Result<Connected> {
-    let selection = Selection { only: Some(vec![name.to_owned()]), deliver: false };
-    let chosen = selected(config, &selection)?;
-    let integration = *chosen.first().ok_or_else(|| Error::config("no integration is named"))?;
-    let companies = companies(config, registry)?;
-    let connector = connect(integration, config, companies.as_deref(), world, Some(recorder.clone()))?;
-    Ok(Connected { config: integration.clone(), connector })
-}
-
-fn companies(config: &Config, registry: &Registry) -> Result<Option<Vec<Company>>> {
-    config.run.companies.as_deref().map(|path| read_companies(path, config, registry)).transpose()
-}
-
-fn context(integration: &Integration, companies: &[Company], world: Arc<dyn World>) -> Context {
-    let ids = companies.iter().filter_map(|company| match company.links.get(&integration.name) {
+fn context(integration: &Integration, file: &CompaniesFile, world: Arc<dyn World>) -> Context {
+    let ids = file.companies.iter().filter_map(|company| match company.links.get(&integration.name) {
         Some(Link::Ids(ids)) => Some(ids.iter().cloned()),
         _ => None,
     });
@@ -191,7 +291,7 @@ fn context(integration: &Integration, companies: &[Company], world: Arc<dyn Worl
         max_concurrency: integration.max_concurrency,
         requests_per_minute: integration.requests_per_minute,
         metrics: integration.metrics.clone(),
-        exclude: integration.exclude.clone(),
+        exclude: integration.exclude.iter().cloned().chain(ignored(file, &integration.name)).collect(),
         known_ids: ids.flatten().collect(),
         recorder: None,
         world,
@@ -199,15 +299,18 @@ fn context(integration: &Integration, companies: &[Company], world: Arc<dyn Worl
 }
 
 /// The source of an integration that counts and has something to count.
-pub(crate) fn source(integration: &Connected) -> Option<Source> {
+fn source(integration: &Connected, file: &CompaniesFile) -> Option<Source> {
     let Connected { config, connector } = integration;
     let counts = connector.counts.clone().filter(|_| !config.metrics.is_empty())?;
+    let ignored = ignored(file, &config.name);
     Some(Source {
         name: config.name.clone(),
+        kind: config.kind.clone(),
         title: config.title.clone(),
         order: config.order,
         metrics: config.metrics.clone(),
-        exclude: config.exclude.clone(),
+        exclude: config.exclude.iter().chain(&ignored).cloned().collect(),
+        ignored,
         timeout: config.timeout,
         expect_account: config.expect_account.clone(),
         probe: Some(connector.probe.clone()),
@@ -215,14 +318,17 @@ pub(crate) fn source(integration: &Connected) -> Option<Source> {
     })
 }
 
-fn read_companies(path: &Path, config: &Config, registry: &Registry) -> Result<Vec<Company>> {
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    if name.to_lowercase().ends_with(".xlsx") {
-        return Err(Error::config(format!("{}: a workbook is not read yet; save it as CSV", path.display())));
+/// Reads the companies file. Nothing where it is not there, or holds nothing, and that is no error.
+fn read_companies(path: &Path, headers: &Headers, may_be_missing: bool) -> Result<Option<ReadFile>> {
+    if may_be_missing && !path.exists() {
+        return Ok(None);
     }
-    let integrations: Vec<&str> = config.integrations.iter().map(|integration| integration.name.as_str()).collect();
-    let columns = KnownColumns { integrations: &integrations, slugs: registry.known(), carry: &config.run.carry };
-    companies::read(&path.display().to_string(), &files::read(path)?, &columns)
+    let bytes = files::read(path)?;
+    if may_be_missing && bytes.trim_ascii().is_empty() {
+        return Ok(Some(ReadFile { path: path.to_owned(), bytes, file: CompaniesFile::default() }));
+    }
+    let file = headers.with(|known| companies::read(&path.display().to_string(), &bytes, known))?;
+    Ok(Some(ReadFile { path: path.to_owned(), bytes, file }))
 }
 
 const fn rule(way: MatchBy) -> Rule {

@@ -1,11 +1,12 @@
 //! Asking every source, side by side, each with its own deadline; the failure of one, even a panic, stays its own.
 
+use crate::account::Guards;
 use crate::plan::Source;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
-use tallysheet_core::{Counts, Error, ErrorKind, Identity, Probe, Result, World};
+use tallysheet_core::{Counts, Error, ErrorKind, Notice, Result, World};
 
 /// What happens while the sources are asked.
 #[derive(Debug, Clone, Copy)]
@@ -35,28 +36,51 @@ impl Progress for Silent {
 pub(crate) struct Collected {
     pub(crate) source: Source,
     pub(crate) answer: Result<Counts>,
+    /// What is to be known of its credential.
+    pub(crate) notices: Vec<Notice>,
     pub(crate) at: Timestamp,
     pub(crate) took: Duration,
 }
 
-pub(crate) async fn collect(sources: Vec<Source>, world: &Arc<dyn World>, progress: &dyn Progress) -> Vec<Collected> {
+pub(crate) async fn collect(
+    sources: Vec<Source>,
+    guards: &Guards,
+    world: &Arc<dyn World>,
+    progress: &dyn Progress,
+) -> Vec<Collected> {
     join_all(sources.into_iter().map(|source| async move {
         progress.event(Event::Started(&source.name));
         let started = world.monotonic();
-        let answer = guarded(source.clone()).await;
+        let guard = guards.get(&source.name).cloned();
+        let (asked, counts) = (guard.clone(), source.counts.clone());
+        let answer = guarded(source.timeout, async move {
+            // Before anything is counted: a wrong account's numbers must not even be seen.
+            if let Some(guard) = &asked {
+                guard.check().await?;
+            }
+            counts.counts().await?.deduplicated()
+        })
+        .await;
+        let mut notices = Vec::new();
+        if let (Some(guard), Ok(_)) = (&guard, &answer) {
+            notices.extend(guard.check().await.map(|identity| identity.notices).unwrap_or_default());
+            notices.extend(guard.pin().await);
+        }
         match &answer {
             Ok(counts) => progress.event(Event::Answered(&source.name, counts.orgs.len())),
             Err(error) => progress.event(Event::Failed(&source.name, error)),
         }
-        Collected { source, answer, at: world.now(), took: world.monotonic().saturating_sub(started) }
+        Collected { source, answer, notices, at: world.now(), took: world.monotonic().saturating_sub(started) }
     }))
     .await
 }
 
-/// Asks in a task of its own: a panic ends that task only.
-pub(crate) async fn guarded(source: Source) -> Result<Counts> {
-    let timeout = source.timeout;
-    let task = tokio::spawn(async move { ask(&source).await });
+/// Asks in a task of its own, until a deadline: a panic ends that task only.
+pub(crate) async fn guarded<T: Send + 'static>(
+    timeout: Duration,
+    asking: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let task = tokio::spawn(asking);
     let abort = task.abort_handle();
     match tokio::time::timeout(timeout, task).await {
         Ok(Ok(answer)) => answer,
@@ -67,24 +91,5 @@ pub(crate) async fn guarded(source: Source) -> Result<Counts> {
             let message = format!("not done after {} s; a longer `timeout` may help", timeout.as_secs());
             Err(Error::new(ErrorKind::TimedOut, message))
         }
-    }
-}
-
-async fn ask(source: &Source) -> Result<Counts> {
-    if let (Some(expected), Some(probe)) = (&source.expect_account, &source.probe) {
-        expect_account(&**probe, Some(expected)).await?;
-    }
-    source.counts.counts().await?.deduplicated()
-}
-
-/// Asks whose credential it is; another account than expected, by name or id, is an error.
-pub(crate) async fn expect_account(probe: &dyn Probe, expected: Option<&str>) -> Result<Identity> {
-    let identity = probe.check().await?;
-    match expected {
-        Some(expected) if identity.account != expected && identity.id.as_deref() != Some(expected) => {
-            let message = format!("the credential belongs to `{}`, not to `{expected}`", identity.account);
-            Err(Error::new(ErrorKind::WrongAccount, message))
-        }
-        _ => Ok(identity),
     }
 }

@@ -10,21 +10,23 @@
 //!                        └─ keep      the run, in the store
 //! ```
 //!
-//! [`probe`] shows the shape of a vendor's answers instead of counting.
-//!
 //! The command line, a schedule and an embedding program all call [`run`]. A program that brings its own sources
 //! makes a [`Plan`] by hand: see `examples/embed.rs`.
 
+mod account;
 mod again;
 mod assemble;
 mod collect;
 mod deliver;
+mod directory;
 mod keep;
 mod log;
+mod perhaps;
 mod place;
 mod plan;
 mod probe;
 mod run;
+mod who;
 
 pub use again::{deliver_again, deliver_test, kept};
 pub use assemble::{Assembled, Connected, Selection, assemble};
@@ -33,6 +35,8 @@ pub use deliver::{
     Deliver, Delivery, EmailDelivery, FileDelivery, Receipt, Report, StreamDelivery, TicketDelivery, Undelivered,
     WebhookDelivery,
 };
-pub use plan::{Companies, Plan, Rules, Source};
+pub use plan::{Companies, Directory, NamedId, Plan, Rules, Source};
 pub use probe::{Probed, probe};
 pub use run::run;
+pub use tallysheet_matching::{CERTAIN, Likely, Reason, Rule, Suggestion};
+pub use who::{Export, Listed, Opinion, Suggested, Taken, Who, WhoPart, write, write_new};

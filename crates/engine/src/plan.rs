@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tallysheet_core::merge::{KeyedCompany, Options};
-use tallysheet_core::{CountSource, MetricDef, Notice, Probe, World};
+use tallysheet_core::{CompanyDirectory, CountSource, MetricDef, Notice, Probe, World};
 use tallysheet_matching::Rule;
 use tallysheet_store::Store;
 
@@ -16,6 +16,10 @@ pub struct Plan {
     pub sources: Vec<Source>,
     /// Which companies there are, and how an org may be matched to one.
     pub companies: Companies,
+    /// The PSA whose active companies are rows too.
+    pub directory: Option<Directory>,
+    /// Names that the companies file has behind ids.
+    pub names: Vec<NamedId>,
     /// How the sheet looks.
     pub options: Options,
     /// Whether an incomplete report is held back.
@@ -55,11 +59,45 @@ pub struct Rules {
     pub psa_columns: BTreeMap<String, Vec<String>>,
 }
 
+/// An id of the companies file with the name behind it.
+#[derive(Debug, Clone)]
+pub struct NamedId {
+    /// Where it stands: `companies.csv:3:4`.
+    pub place: String,
+    /// The integration.
+    pub integration: String,
+    /// The id.
+    pub id: String,
+    /// The name.
+    pub name: String,
+}
+
+/// An integration that lists the MSP's customers.
+#[derive(Clone)]
+pub struct Directory {
+    /// Its name in the config.
+    pub name: String,
+    /// What it is called.
+    pub title: String,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// The account, as of a [`Source`].
+    pub expect_account: Option<String>,
+    /// Who it is.
+    pub probe: Arc<dyn Probe>,
+    /// The ids there that are nobody's customers.
+    pub ignored: Vec<String>,
+    /// The list.
+    pub companies: Arc<dyn CompanyDirectory>,
+}
+
 /// One integration that counts.
 #[derive(Clone)]
 pub struct Source {
     /// Its name in the config.
     pub name: String,
+    /// Its kind.
+    pub kind: String,
     /// The prefix of its columns.
     pub title: String,
     /// Its place in the order of columns.
@@ -68,6 +106,8 @@ pub struct Source {
     pub metrics: Vec<&'static MetricDef>,
     /// Vendor org ids to leave out.
     pub exclude: Vec<String>,
+    /// Ids of the companies file's row `(ignore)`: left out, and never matched.
+    pub ignored: Vec<String>,
     /// How long it may take.
     pub timeout: Duration,
     /// What `check` must answer as the account, by name or id.
@@ -83,10 +123,12 @@ impl Source {
     pub fn new(name: &str, title: &str, metrics: Vec<&'static MetricDef>, counts: Arc<dyn CountSource>) -> Self {
         Self {
             name: name.to_owned(),
+            kind: name.to_owned(),
             title: title.to_owned(),
             order: 0,
             metrics,
             exclude: Vec::new(),
+            ignored: Vec::new(),
             timeout: Duration::from_mins(30),
             expect_account: None,
             probe: None,

@@ -1,6 +1,6 @@
 //! The shape of a vendor's answers: `check` and `counts` are made once, and what came is told as keys and types.
 
-use crate::assemble::{connect_recorded, source};
+use crate::assemble::connect_recorded;
 use crate::collect::guarded;
 use serde_json::{Value, json};
 use std::fmt;
@@ -29,17 +29,14 @@ pub struct Probed {
 /// Asks the vendor of one integration as `check` and `run` do, and tells the shapes of what came, even where both fail.
 pub async fn probe(config: &Config, registry: &Registry, world: &Arc<dyn World>, name: &str) -> Result<Probed> {
     let recorder = Arc::new(Recorder::default());
-    let integration = connect_recorded(config, registry, world, name, &recorder)?;
+    let (integration, source) = connect_recorded(config, registry, world, name, &recorder)?;
     let timeout = integration.config.timeout;
     let late = |_| Error::new(ErrorKind::TimedOut, format!("not done after {} s", timeout.as_secs()));
     let check = tokio::time::timeout(timeout, integration.connector.probe.check()).await;
     let check = check.map_err(late).and_then(|answer| answer).map(|_| ());
-    let counts = match source(&integration) {
-        Some(mut source) => {
-            // It was just asked, and whoever's account it is, its answers have the same shape.
-            source.expect_account = None;
-            Some(guarded(source).await.map(|_| ()))
-        }
+    let counts = match source {
+        // It was just asked, and whoever's account it is, its answers have the same shape.
+        Some(source) => Some(guarded(timeout, async move { source.counts.counts().await?.deduplicated() }).await.map(|_| ())),
         None => None,
     };
     let (name, kind) = (integration.config.name.clone(), integration.config.kind.clone());

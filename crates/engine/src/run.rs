@@ -1,12 +1,17 @@
 //! One run, from the first question to the kept result.
 
+use crate::account::{Guard, Guards};
 use crate::collect::{Collected, Progress, collect};
 use crate::deliver::{INCOMPLETE, Way, deliver_all};
+use crate::directory::{self, with_directory};
 use crate::keep::{is_fixed, keep, keep_undelivered};
 use crate::log::Log;
-use crate::place::place;
-use crate::plan::{Plan, Source};
+use crate::perhaps::note;
+use crate::place::{place, renamed};
+use crate::plan::{Directory, Plan, Source};
+use futures_util::future::join;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tallysheet_core::merge::{Merged, merge};
 use tallysheet_core::run::{DeliveryOutcome, DeliveryStatus, Run, RunStatus};
 use tallysheet_core::sheet::Column;
@@ -30,14 +35,32 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
     });
     let sources: Vec<Source> = plan.sources;
     let is_fixed_column = fixed_columns(&sources);
-    let collected = collect(sources, &world, progress).await;
+    let guards = guards(&sources, plan.directory.as_ref(), &world);
+    let listing = async {
+        match &plan.directory {
+            Some(directory) => Some(directory::ask(directory, &guards, &*world, progress).await),
+            None => None,
+        }
+    };
+    let (collected, listed) = join(collect(sources, &guards, &world, progress), listing).await;
     tell_collected(&collected, &mut log);
+    let (companies, answered_directory) = match (&plan.directory, listed) {
+        (Some(directory), Some(listed)) => {
+            let (companies, notices) = with_directory(plan.companies, directory, &listed);
+            log.extend(listed.notices.into_iter().chain(notices));
+            (companies, listed.fresh)
+        }
+        _ => (plan.companies, true),
+    };
 
-    let placed = place(plan.companies, collected, &kept);
+    log.extend(renamed(&collected, &plan.names));
+    let placed = place(companies, collected, &kept);
     log.extend(placed.notices);
     let answered = placed.sources.iter().any(|source| source.answer.is_ok());
-    let Merged { sheet, notices, complete, counted } = merge(&placed.companies, placed.sources, &plan.options);
+    let Merged { mut sheet, notices, complete, counted } = merge(&placed.companies, placed.sources, &plan.options);
     log.extend(notices);
+    let complete = complete && answered_directory;
+    note(&mut sheet, &placed.perhaps);
 
     let status = status(answered, complete, counted);
     let mut run = Run {
@@ -104,8 +127,20 @@ fn fixed_columns(sources: &[Source]) -> impl Fn(&Column) -> bool + use<> {
     move |column| fixed.contains(&(column.integration.clone(), column.metric.as_str()))
 }
 
+/// One guard an integration, whatever it is asked for.
+fn guards(sources: &[Source], directory: Option<&Directory>, world: &Arc<dyn World>) -> Guards {
+    let of_sources = sources.iter().filter_map(|source| Some((&source.name, &source.expect_account, source.probe.as_ref()?)));
+    let of_directory = directory.map(|directory| (&directory.name, &directory.expect_account, &directory.probe));
+    of_directory
+        .into_iter()
+        .chain(of_sources)
+        .map(|(name, expected, probe)| (name.clone(), Guard::new(name, expected.clone(), probe.clone(), world.clone())))
+        .collect()
+}
+
 fn tell_collected(collected: &[Collected], log: &mut Log) {
-    for Collected { source, answer, took, .. } in collected {
+    for Collected { source, answer, notices, took, .. } in collected {
+        log.extend(notices.iter().map(|notice| notice.clone().of(&source.name)));
         match answer {
             Ok(counts) => {
                 let message = format!("{} orgs counted in {:.1} s", counts.orgs.len(), took.as_secs_f64());

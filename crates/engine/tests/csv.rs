@@ -38,7 +38,7 @@ async fn run_in(folder: &Path, backup: &[u8]) -> Run {
     std::fs::write(folder.join("counts/phones.csv"), "company,metric,value\nacme dental ltd,Lines,12\n").unwrap();
     let config = Config::load(&path, &Environment::default(), &tallysheet_connectors::registry()).unwrap();
     let world = Arc::new(System::new(folder.join("state")));
-    let selection = Selection { only: None, deliver: true };
+    let selection = Selection { deliver: true, ..Selection::default() };
     let plan =
         assemble(config, &tallysheet_connectors::registry(), world, Arc::new(Sqlite::in_memory().unwrap()), &selection)
             .unwrap()

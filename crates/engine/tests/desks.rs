@@ -39,7 +39,7 @@ impl Office {
         let text = self.simulation.config_toml() + &change(self.simulation.delivery_toml());
         let path: &Path = &self.folder.path().join("tallysheet.toml");
         let config = Config::parse(&text, path, &Environment::default(), &registry).unwrap();
-        let selection = Selection { only: Some(vec!["huntress".to_owned()]), deliver: true };
+        let selection = Selection { only: Some(vec!["huntress".to_owned()]), deliver: true, ..Selection::default() };
         assemble(config, &registry, self.world.clone(), self.store.clone(), &selection).unwrap()
     }
 

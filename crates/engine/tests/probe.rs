@@ -124,7 +124,7 @@ async fn a_vendor_of_unknown_fields_is_probed_step_by_step() {
         assert!(error.to_string().contains(lacking), "{error}");
 
         // A run does not begin: the message names the key and the way to it.
-        let selection = Selection { only: None, deliver: false };
+        let selection = Selection { deliver: false, ..Selection::default() };
         let error = assemble(config, &registry, world, Arc::new(Sqlite::in_memory().unwrap()), &selection)
             .err()
             .unwrap()

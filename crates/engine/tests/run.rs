@@ -60,7 +60,7 @@ impl CountSource for Puppet {
 #[async_trait]
 impl Probe for Puppet {
     async fn check(&self) -> Result<Identity> {
-        Ok(Identity { account: "Northgate IT".into(), id: Some("311".into()), expires: None })
+        Ok(Identity::of("Northgate IT", "311"))
     }
 }
 
@@ -76,6 +76,8 @@ fn plan(sources: Vec<Source>) -> Plan {
     Plan {
         sources,
         companies: Companies::FromNames,
+        directory: None,
+        names: Vec::new(),
         options: Options { notes: true, unmapped_rows: true, ..Options::default() },
         strict: false,
         deliveries: Vec::new(),

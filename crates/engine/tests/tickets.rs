@@ -204,6 +204,8 @@ impl Office {
         Plan {
             sources: vec![Source::new("one", "One", vec![&DEVICES], Arc::new(Devices { fails }))],
             companies: Companies::FromNames,
+            directory: None,
+            names: Vec::new(),
             options: Options { notes: true, unmapped_rows: true, ..Options::default() },
             strict: false,
             deliveries: vec![delivery(to)],

@@ -20,7 +20,7 @@ async fn run_in(folder: &Path, simulation: &Simulation) -> Run {
     let registry = tallysheet_connectors::registry();
     let config = Config::load(&path, &Environment::default(), &registry).unwrap();
     let world = Arc::new(System::new(folder.join("state")));
-    let selection = Selection { only: None, deliver: true };
+    let selection = Selection { deliver: true, ..Selection::default() };
     let store = Arc::new(Sqlite::in_memory().unwrap());
     let plan = assemble(config, &registry, world, store, &selection).unwrap().plan().unwrap();
     run(plan, &Silent).await

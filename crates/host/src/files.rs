@@ -56,6 +56,40 @@ pub fn write_new_file(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
     Err(Error::internal(format!("{}: every number is taken", path.display())))
 }
 
+/// Replaces a file that the user edits too, if it still holds what was read from it: whole and durable, or not at all. A
+/// link to it stays a link, and its permissions stay. Whoever calls holds a lock against others of our own.
+pub fn replace_unchanged(path: &Path, before: &[u8], after: &[u8]) -> Result<()> {
+    let failed = |error: std::io::Error| {
+        let advice = "close it in other programs, and see that its folder can be written to";
+        Error::internal(format!("{} cannot be written: {error}", path.display())).advice(advice)
+    };
+    let place = fs::canonicalize(path).map_err(failed)?;
+    let folder = folder_of(&place);
+    let whole = temporary(folder, 0o600, after).map_err(failed)?;
+    let permissions = fs::metadata(&place).map_err(failed)?.permissions();
+    whole.as_file().set_permissions(permissions).map_err(failed)?;
+    // As late as can be: an editor knows nothing of our lock.
+    if read(&place)? != before {
+        let message = format!("{} was changed by someone else meanwhile; nothing was written", path.display());
+        return Err(Error::config(message).advice("run the command again"));
+    }
+    whole.persist(&place).map_err(|error| failed(error.error))?;
+    make_durable(folder).map_err(failed)
+}
+
+/// Writes a file that must not exist yet, under this very name: whole and durable, or not at all.
+pub fn create(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::AlreadyExists => Error::config(format!("{} exists already; nothing was written", path.display())),
+        _ => Error::config(format!("{} cannot be written: {error}", path.display())),
+    };
+    let folder = folder_of(path);
+    fs::create_dir_all(folder).map_err(failed)?;
+    let whole = temporary(folder, 0o666, bytes).map_err(failed)?;
+    whole.persist_noclobber(path).map_err(|error| failed(error.error))?;
+    make_durable(folder).map_err(failed)
+}
+
 /// Writes or replaces a file of the user's own (0600) in a folder that exists: whole and durable, or not at all.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = folder_of(path);
@@ -129,6 +163,36 @@ mod tests {
         written.dedup();
         assert_eq!(written.len(), 8);
         assert!(written.contains(&folder.path().join("report-8")));
+    }
+
+    #[test]
+    fn only_what_was_read_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("companies.csv");
+        fs::write(&path, "old").unwrap();
+        replace_unchanged(&path, b"old", b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        let message = replace_unchanged(&path, b"old", b"newer").unwrap_err().to_string();
+        assert!(message.contains("changed by someone else"), "{message}");
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert!(create(&path, b"x").unwrap_err().to_string().contains("exists already"));
+        create(&folder.path().join("other.csv"), b"x").unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file is left");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_permissions_stay() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real.csv"), folder.path().join("link.csv"));
+        fs::write(&real, "old").unwrap();
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        replace_unchanged(&link, b"old", b"new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::read(&real).unwrap(), b"new");
     }
 
     #[test]

@@ -16,6 +16,17 @@ pub fn decode(bytes: &[u8]) -> Result<String> {
     Ok(text)
 }
 
+/// Bytes of a text in the encoding of a file that [`decode`] understood, with its byte-order mark if it has one.
+pub fn encode_like(original: &[u8], text: &str) -> Vec<u8> {
+    let units = |bytes: fn(u16) -> [u8; 2]| "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(bytes).collect();
+    match original {
+        [0xEF, 0xBB, 0xBF, ..] => [&original[..3], text.as_bytes()].concat(),
+        [0xFF, 0xFE, ..] => units(u16::to_le_bytes),
+        [0xFE, 0xFF, ..] => units(u16::to_be_bytes),
+        _ => text.as_bytes().to_vec(),
+    }
+}
+
 fn utf8(bytes: &[u8]) -> Result<String> {
     std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| {
         let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
@@ -43,6 +54,7 @@ mod tests {
         let big: Vec<u8> = "\u{feff}Zoë\r\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
         for bytes in ["Zoë\r\n".as_bytes(), "\u{feff}Zoë\r\n".as_bytes(), &little, &big] {
             assert_eq!(decode(bytes).unwrap(), "Zoë\r\n");
+            assert_eq!(encode_like(bytes, "Zoë\r\n"), bytes);
         }
     }
 

@@ -177,7 +177,7 @@ impl Api {
         let reply = self.send(call).await?;
         let missing = || Error::bad_response(format!("{} was answered without `{id}`", self.describe(call)));
         let id = reply.json_at::<Id>(&[id])?.ok_or_else(missing)?.0;
-        Ok(Identity { account: reply.json_at(&[name])?.unwrap_or_else(|| id.clone()), id: Some(id), expires: None })
+        Ok(Identity::of(reply.json_at(&[name])?.unwrap_or_else(|| id.clone()), id))
     }
 
     /// What stands at `path/ID` for each of these ids, asked for side by side. What the vendor has not is not there.

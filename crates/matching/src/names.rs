@@ -40,6 +40,12 @@ pub fn normalise(name: &str) -> String {
     without_attached(&joined).to_owned()
 }
 
+/// The words of the name, lower-cased, without accents and legal forms: for comparing names that are not equal.
+pub(crate) fn core_words(name: &str) -> Vec<String> {
+    let words = words(name);
+    without_forms(&words).to_vec()
+}
+
 /// Lower-cased words without accents and punctuation; `L.L.C.` and `s. r. o.` are one word each.
 fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();

@@ -52,15 +52,24 @@ pub struct Candidate<'a> {
 pub struct Placed {
     /// One for each org, in the order they came in.
     pub placements: Vec<Placement>,
+    /// By which rule each org has its company; none where it has none.
+    pub rules: Vec<Option<Rule>>,
+    /// Which orgs could be more than one company, or share one.
+    pub ambiguous: Vec<bool>,
     /// What was matched other than by id, and what is ambiguous.
     pub notices: Vec<Notice>,
 }
 
 /// Places the orgs of one integration. A filled cell of the companies file is complete: only its ids are matched there.
 pub fn place(integration: &str, orgs: &[Candidate<'_>], index: &Index<'_>, rules: &[Rule]) -> Placed {
-    let mut placed = Placed { placements: vec![Placement::Unmapped; orgs.len()], notices: Vec::new() };
+    let mut placed = Placed {
+        placements: vec![Placement::Unmapped; orgs.len()],
+        rules: vec![None; orgs.len()],
+        ambiguous: vec![false; orgs.len()],
+        notices: Vec::new(),
+    };
     for aside in [false, true] {
-        let notices = place_group(integration, orgs, aside, index, rules, &mut placed.placements);
+        let notices = place_group(integration, orgs, aside, index, rules, &mut placed);
         if !aside {
             placed.notices = notices;
         }
@@ -74,7 +83,7 @@ fn place_group(
     aside: bool,
     index: &Index<'_>,
     rules: &[Rule],
-    placements: &mut [Placement],
+    placed: &mut Placed,
 ) -> Vec<Notice> {
     // In an order of their own, so that the order in which the vendor lists them changes nothing.
     let mut open: Vec<usize> = (0..orgs.len()).filter(|place| orgs[*place].aside == aside).collect();
@@ -98,7 +107,9 @@ fn place_group(
                 continue;
             }
             let (placement, notice) = lookup.verdict(rule, orgs[place].org, &hits, &claims);
-            placements[place] = placement;
+            placed.ambiguous[place] = placement == Placement::Unmapped && notice.is_some();
+            placed.placements[place] = placement;
+            placed.rules[place] = matches!(placement, Placement::Company(_)).then_some(rule);
             notices.extend(notice);
         }
     }

@@ -1,7 +1,7 @@
 //! The companies themselves, where no file names them: the groups of orgs with equal names.
 
 use crate::names::normalise;
-use crate::place::{Candidate, Placed, org_name, shown};
+use crate::place::{Candidate, Placed, Rule, org_name, shown};
 use std::collections::{BTreeMap, HashMap};
 use tallysheet_core::merge::{KeyedCompany, Placement};
 use tallysheet_core::{Code, Company, Level, Notice, Phase};
@@ -45,15 +45,18 @@ pub fn union(integrations: &[(&str, Vec<Candidate<'_>>)]) -> Union {
         .zip(&names)
         .map(|((integration, orgs), names)| {
             let found = names.iter().map(|name| by_key.get(name.as_str()).copied());
-            let placements = found.clone().map(|place| place.map_or(Placement::Unmapped, Placement::Company)).collect();
+            let placements: Vec<Placement> =
+                found.clone().map(|place| place.map_or(Placement::Unmapped, Placement::Company)).collect();
             let mut notices: Vec<Notice> = orgs
                 .iter()
-                .zip(found)
+                .zip(found.clone())
                 .filter(|(candidate, _)| !candidate.aside)
                 .filter_map(|(candidate, place)| matched(integration, candidate, &companies[place?].company.name))
                 .collect();
             notices.sort_by(|a, b| (&a.company, &a.message).cmp(&(&b.company, &b.message)));
-            Placed { placements, notices }
+            let rules = found.map(|place| place.map(|_| Rule::Name)).collect();
+            let ambiguous = vec![false; names.len()];
+            Placed { placements, rules, ambiguous, notices }
         })
         .collect();
     Union { companies, placed }

@@ -15,8 +15,9 @@ use std::sync::{Mutex, PoisonError};
 /// The pairs of a query string or a form.
 pub(crate) type Pairs = BTreeMap<String, String>;
 
-/// How many calls a token serves. A count instead of hours, so that renewing it is met in every longer run.
-pub(crate) const TOKEN_CALLS: usize = 50;
+/// How many calls a token serves. A count instead of hours, so that renewing it is met in every longer run; and more than
+/// wait in one queue, as no real token ends while those before it in the queue are served.
+pub(crate) const TOKEN_CALLS: usize = 150;
 
 /// The tokens that a vendor has issued.
 #[derive(Default)]

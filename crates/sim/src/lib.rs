@@ -113,6 +113,15 @@ impl Simulation {
         self.vendors.iter().flat_map(|vendor| vendor.story.iter().cloned()).collect()
     }
 
+    /// Whose each listed org is, by integration and id: the company's name in the companies file, or nobody's.
+    pub fn who_is_who(&self) -> BTreeMap<(&'static str, String), Option<String>> {
+        let org = |vendor: &Vendor, org: &books::Org| {
+            let company = org.company.map(|company| self.msp.companies[company].title());
+            ((vendor.name, org.id.clone()), company)
+        };
+        self.vendors.iter().flat_map(|vendor| vendor.books.orgs.iter().map(|one| org(vendor, one))).collect()
+    }
+
     /// The sheet that a correct run must make.
     pub fn expected(&self) -> Expected {
         Expected::of(&self.msp, &self.vendors)

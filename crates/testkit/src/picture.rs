@@ -60,8 +60,8 @@ impl Picture {
     /// The same, as far as `orgs` says it.
     pub(crate) fn without_counts(mut self) -> Self {
         self.totals.clear();
+        self.orgs.retain(|_, org| !org.not_customer);
         for org in self.orgs.values_mut() {
-            org.not_customer = false;
             org.values.clear();
             org.left_out.clear();
         }

@@ -4,14 +4,16 @@ use tallysheet_core::Link;
 use tallysheet_core::model::bare_domain;
 use tallysheet_core::table::{Cell, Problems, is_scientific};
 
-/// Reads the cell of an integration: `123`, `123 (Acme HQ); 456`, or `-`. Nothing where it is empty or wrong.
-pub(super) fn link(cell: &Cell, problems: &mut Problems) -> Option<Link> {
-    let mut ids = Vec::new();
+/// Reads the cell of an integration: `123`, `123 (Acme HQ); 456`, or `-`, with the name behind each id. Nothing where it
+/// is empty or wrong.
+pub(super) fn link(cell: &Cell, problems: &mut Problems) -> Option<(Link, Vec<(String, String)>)> {
+    let (mut ids, mut names) = (Vec::new(), Vec::new());
     let mut rest = cell.text.as_str();
     while !rest.trim().is_empty() {
         match next_id(rest) {
-            Ok((id, behind)) => {
+            Ok((id, name, behind)) => {
                 ids.extend(Some(id).filter(|id| !id.is_empty()).map(str::to_owned));
+                names.extend(name.map(|name| (id.to_owned(), name.to_owned())));
                 rest = behind;
             }
             Err(message) => {
@@ -28,8 +30,8 @@ pub(super) fn link(cell: &Cell, problems: &mut Problems) -> Option<Link> {
     let dashes = ids.iter().filter(|id| is_dash(id)).count();
     match (dashes, ids.len()) {
         (_, 0) => None,
-        (0, _) => Some(Link::Ids(ids)),
-        (1, 1) => Some(Link::NotCustomer),
+        (0, _) => Some((Link::Ids(ids), names)),
+        (1, 1) => Some((Link::NotCustomer, Vec::new())),
         _ => {
             problems
                 .add(cell, "`-` means that the company is no customer there, so it stands alone; delete it or the ids");
@@ -38,18 +40,18 @@ pub(super) fn link(cell: &Cell, problems: &mut Problems) -> Option<Link> {
     }
 }
 
-/// The next id of a cell, without the comment behind it, and what comes after it.
-fn next_id(text: &str) -> Result<(&str, &str), &'static str> {
+/// The next id of a cell, the name in parentheses behind it, and what comes after both.
+fn next_id(text: &str) -> Result<(&str, Option<&str>, &str), &'static str> {
     let end = text.find([';', '(', ')']).unwrap_or(text.len());
     let (id, rest) = text.split_at(end);
     // A spreadsheet puts `'` before what is to stay text.
     let id = id.trim();
     let id = id.strip_prefix('\'').unwrap_or(id).trim_start();
     if let Some(behind) = rest.strip_prefix(';') {
-        return Ok((id, behind));
+        return Ok((id, None, behind));
     }
     if rest.is_empty() {
-        return Ok((id, rest));
+        return Ok((id, None, rest));
     }
     if rest.starts_with(')') {
         return Err("a `)` stands here without its `(`; an id may be followed by a name in parentheses: `123 (Acme)`");
@@ -57,7 +59,33 @@ fn next_id(text: &str) -> Result<(&str, &str), &'static str> {
     if id.is_empty() {
         return Err("a name in parentheses stands here without its id: `123 (Acme)`");
     }
-    Ok((id, behind_comment(rest)?))
+    let behind = behind_comment(rest)?;
+    let comment = rest[..rest.len() - behind.len()].trim_end().trim_end_matches(';').trim_end();
+    Ok((id, comment.strip_prefix('(').and_then(|name| name.strip_suffix(')')), behind))
+}
+
+/// The text of a cell that names an org: `123 (Acme HQ)`, read back as the same id. The name keeps a spreadsheet from
+/// taking the id for a number. Nothing where no cell can hold the id.
+pub(super) fn text_of(id: &str, name: &str) -> Option<String> {
+    let mark = if id.starts_with(['=', '+', '@', '-']) { "'" } else { "" };
+    let plain = format!("{mark}{id}");
+    let name = comment(name);
+    let named = Some(format!("{plain} ({name})")).filter(|_| !name.is_empty());
+    named.into_iter().chain([plain]).find(|text| {
+        let cell = Cell { line: 0, column: 0, text: text.clone(), span: 0..0 };
+        matches!(link(&cell, &mut Problems::default()), Some((Link::Ids(ids), _)) if ids == [id])
+    })
+}
+
+/// A vendor's name as it stands in parentheses: on one line, with other brackets where its own do not close.
+pub fn comment(name: &str) -> String {
+    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut depth = 0_i32;
+    let closes = name.chars().all(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth >= 0
+    });
+    if closes && depth == 0 { name } else { name.replace('(', "[").replace(')', "]") }
 }
 
 /// What comes behind a comment in parentheses and its `;`. The comment ends where its parentheses do and no more of it

@@ -56,8 +56,18 @@ pub(super) fn columns(header: &Row, known: &KnownColumns<'_>, problems: &mut Pro
     company.map(|_| columns)
 }
 
-const COMPANY: &str = "company";
-const DOMAINS: &str = "domains";
+pub(super) const COMPANY: &str = "company";
+pub(super) const DOMAINS: &str = "domains";
+
+/// A company's name without the `'` that keeps a spreadsheet from taking it for a formula. `'t Hof` is a name.
+pub(super) fn plain_name(text: &str) -> &str {
+    text.strip_prefix('\'').filter(|name| name.starts_with(['=', '+', '-', '@'])).unwrap_or(text)
+}
+
+/// The other way round.
+pub(super) fn safe_name(name: &str) -> String {
+    if name.starts_with(['=', '+', '-', '@']) { format!("'{name}") } else { name.to_owned() }
+}
 
 /// Every header there may be; of two that are spelled alike the first is meant.
 fn names<'a>(known: &KnownColumns<'a>) -> impl Iterator<Item = &'a str> {

@@ -6,7 +6,11 @@ const SLUGS: [&str; 4] = ["datto-rmm", "huntress", "microsoft-graph", "autotask"
 
 fn read_carrying(bytes: &[u8], carry: &[&str]) -> Result<Vec<Company>> {
     let carry: Vec<String> = carry.iter().map(|name| (*name).to_owned()).collect();
-    read("companies.csv", bytes, &KnownColumns { integrations: &INTEGRATIONS, slugs: &SLUGS, carry: &carry })
+    Ok(read("companies.csv", bytes, &known(&carry))?.companies)
+}
+
+fn known(carry: &[String]) -> KnownColumns<'_> {
+    KnownColumns { integrations: &INTEGRATIONS, slugs: &SLUGS, carry }
 }
 
 fn companies(text: &str) -> Vec<Company> {

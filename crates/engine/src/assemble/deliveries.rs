@@ -4,16 +4,17 @@ use super::{Connected, connect};
 use crate::deliver::{Deliver, Delivery, EmailDelivery, FileDelivery, TicketDelivery, WebhookDelivery};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tallysheet_config::companies::CompaniesFile;
 use tallysheet_config::{Config, Fallback, Field, Reuse, SecretSource, Ticket, To, Webhook};
 use tallysheet_core::ticket::TicketForm;
-use tallysheet_core::{Company, Connector, Error, Link, Result, World};
+use tallysheet_core::{Connector, Error, Link, Result, World};
 use tallysheet_report::Format;
 
 /// What the deliveries of a config are made with.
 pub(super) struct Deliveries<'a> {
     pub(super) config: &'a Config,
     pub(super) integrations: &'a [Connected],
-    pub(super) companies: &'a [Company],
+    pub(super) file: &'a CompaniesFile,
     pub(super) world: &'a Arc<dyn World>,
     /// Integrations that take no part in the run, but in its delivery.
     pub(super) others: BTreeMap<String, Connector>,
@@ -56,7 +57,7 @@ impl Deliveries<'_> {
             ("assignee", &ticket.assignee),
             ("form", &ticket.form),
         ];
-        let customers = self.companies.iter().filter_map(|company| match company.links.get(&ticket.to) {
+        let customers = self.file.companies.iter().filter_map(|company| match company.links.get(&ticket.to) {
             Some(Link::Ids(ids)) => Some(ids.iter().map(|id| (id.clone(), company.name.clone()))),
             _ => None,
         });
@@ -96,13 +97,13 @@ impl Deliveries<'_> {
         }
         let integration = self.config.integrations.iter().find(|integration| integration.name == name);
         let integration = integration.ok_or_else(|| Error::config(format!("there is no integration `{name}`")))?;
-        let connector = connect(integration, self.config, Some(self.companies), self.world, None)?;
+        let connector = connect(integration, self.config, self.file, self.world, None)?;
         self.others.insert(name.to_owned(), connector.clone());
         Ok(connector)
     }
 }
 
-fn lacks(integration: &str, what: &str) -> Error {
+pub(super) fn lacks(integration: &str, what: &str) -> Error {
     Error::config(format!("the integration `{integration}` has no {what}"))
 }
 

@@ -1,5 +1,6 @@
 //! The vendors, one file each. A new one is a new file and a line in [`VENDORS`].
 
+mod auvik;
 mod connectwise_asio;
 mod connectwise_automate;
 mod connectwise_psa;
@@ -71,6 +72,7 @@ const VENDORS: &[Invent] = &[
     sentinelone::vendor,
     duo::vendor,
     itglue::vendor,
+    auvik::vendor,
     proofpoint_essentials::vendor,
     cork::vendor,
     dropsuite::vendor,

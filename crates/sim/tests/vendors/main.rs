@@ -4,6 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod auvik;
 mod cork;
 mod dropsuite;
 mod duo;

@@ -118,7 +118,7 @@ impl<A: Auth> Auth for Stubborn<A> {
 impl Probe for Acme {
     async fn check(&self) -> Result<Identity> {
         let account: Account = self.api.json(&Call::get("/me")).await?;
-        Ok(Identity { account: account.name, id: Some(account.id.0), expires: None })
+        Ok(Identity::of(account.name, account.id.0))
     }
 }
 
