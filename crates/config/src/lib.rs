@@ -2,8 +2,8 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `run`, `integration`, `delivery`, `schedule` | the sections: their keys, and what must be true of each |
-//! | `values` | how single values are written |
+//! | `run`, `integration`, `delivery`, `schedule`, `serve`, `alert` | the sections: their keys, and what must be true of each |
+//! | `values`, `cron` | how single values are written |
 //! | `load` | the way from text to a [`Config`] |
 //! | `places` | where each key stands, and what is wrong there |
 //! | `overrides` | environment variables that replace keys |
@@ -11,8 +11,10 @@
 //! | `starter` | the file that `init` writes |
 //! | [`companies`] | the companies file |
 
+mod alert;
 mod check;
 pub mod companies;
+mod cron;
 mod delivery;
 mod integration;
 mod load;
@@ -21,15 +23,19 @@ mod places;
 mod run;
 mod schedule;
 mod schema;
+mod serve;
 mod shape;
 mod starter;
 mod values;
 
+pub use alert::{Alert, AlertEmail};
+pub use cron::Cron;
 pub use delivery::{Delivery, Email, Fallback, Field, File, Format, Reuse, Ticket, To, Webhook};
 pub use integration::Integration;
 pub use run::{MatchBy, Run, Unmapped};
 pub use schedule::{Daily, MonthDay, Monthly, Schedule, Weekly, When};
 pub use schema::schema;
+pub use serve::{Serve, Token};
 pub use starter::starter;
 pub use values::SecretSource;
 
@@ -55,6 +61,10 @@ pub struct Config {
     pub deliveries: Vec<Delivery>,
     /// The schedules by name.
     pub schedules: Vec<Schedule>,
+    /// The HTTP API and the page.
+    pub serve: Serve,
+    /// Who is told when something fails.
+    pub alert: Alert,
     /// The environment, with the variables of the env file.
     pub environment: Environment,
 }

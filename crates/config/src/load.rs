@@ -1,6 +1,7 @@
 //! From text to a [`Config`]: find the keys, layer the environment over the file, check all, decode, check what spans sections.
 
 use crate::Config;
+use crate::alert;
 use crate::check::{check, choice};
 use crate::delivery;
 use crate::integration::{self, Integration};
@@ -8,6 +9,7 @@ use crate::overrides::{Override, Overrides, as_tables, folded};
 use crate::places::{Places, Problems, below, section};
 use crate::run::Run;
 use crate::schedule;
+use crate::serve;
 use crate::shape::shape;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -127,9 +129,25 @@ impl Loader<'_> {
             .collect();
         let schedules =
             schedules.into_iter().filter_map(|(name, table)| schedule::read(&name, table, &names, self)).collect();
+        let mut keys = |table: &str| match merged[table].take() {
+            Value::Object(keys) => keys,
+            _ => Map::new(),
+        };
+        let serve = serve::read(keys("serve"), self);
+        let alert = alert::read(keys("alert"), &integrations, self);
         let base_dir: PathBuf = self.base_dir.to_owned();
         let run = run.beside(&base_dir);
-        Some(Config { path: path.to_owned(), base_dir, run, integrations, deliveries, schedules, environment })
+        Some(Config {
+            path: path.to_owned(),
+            base_dir,
+            run,
+            integrations,
+            deliveries,
+            schedules,
+            serve,
+            alert,
+            environment,
+        })
     }
 
     /// Decodes a table; what is wrong is added at its key.

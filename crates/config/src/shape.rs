@@ -20,6 +20,8 @@ pub(crate) fn shape(file: &Value, overrides: &Overrides<'_>, registry: &Registry
             "integrations": table(integrations(file, overrides, registry, problems)),
             "deliver": table(deliveries(file, overrides, problems)),
             "schedule": table(schedules),
+            "serve": schema::serve(),
+            "alert": schema::alert(),
         },
     })
 }
