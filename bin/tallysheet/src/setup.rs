@@ -38,7 +38,7 @@ impl Setup {
 
     /// Reads what the config names and makes the connectors.
     pub(crate) fn assemble(&self, only: Option<Vec<String>>, deliver: bool) -> Result<Assembled> {
-        let selection = Selection { only, deliver, companies_may_be_missing: false };
+        let selection = Selection { only, deliver, ..Selection::default() };
         assemble(self.config.clone(), &self.registry, self.world.clone(), self.store.clone(), &selection)
     }
 

@@ -103,7 +103,10 @@ fn ignore(
             Link::Ids(ids) => ignored.entry(integration).or_default().extend(ids),
             Link::NotCustomer => {
                 let place = columns.links.iter().find(|(_, name)| *name == integration).map_or(0, |(place, _)| *place);
-                problems.add(&row.cell(place), "`-` says nothing in a row `(ignore)`; write the ids to ignore, or delete it");
+                problems.add(
+                    &row.cell(place),
+                    "`-` says nothing in a row `(ignore)`; write the ids to ignore, or delete it",
+                );
             }
         }
     }

@@ -31,12 +31,8 @@ struct Kind(&'static str, u8, u8, &'static [&'static str]);
 const MINUTE: Kind = Kind("minute", 0, 59, &[]);
 const HOUR: Kind = Kind("hour", 0, 23, &[]);
 const DAY: Kind = Kind("day of the month", 1, 31, &[]);
-const MONTH: Kind = Kind(
-    "month",
-    1,
-    12,
-    &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
-);
+const MONTH: Kind =
+    Kind("month", 1, 12, &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]);
 /// Sunday is 0 or 7.
 const WEEKDAY: Kind = Kind("day of the week", 0, 7, &["sun", "mon", "tue", "wed", "thu", "fri", "sat"]);
 
@@ -111,7 +107,8 @@ impl Cron {
 
 fn field(text: &str, kind: &Kind) -> Result<Field, String> {
     let Kind(name, least, most, _) = *kind;
-    let wrong = || format!("`{text}` is no {name} of a cron expression: {least} to {most}, such as 5, 1-5, 1,15 or */10");
+    let wrong =
+        || format!("`{text}` is no {name} of a cron expression: {least} to {most}, such as 5, 1-5, 1,15 or */10");
     let mut values = Vec::new();
     for part in text.split(',') {
         let (range, step) = match part.split_once('/') {
@@ -150,13 +147,10 @@ mod tests {
     fn expressions_are_read_as_every_cron_reads_them() {
         let cases: [(&str, [Option<&[u8]>; 5]); 6] = [
             ("0 6 1 * *", [Some(&[0]), Some(&[6]), Some(&[1]), None, None]),
-            ("*/20 8-10 * JAN,dec mon-fri", [
-                Some(&[0, 20, 40]),
-                Some(&[8, 9, 10]),
-                None,
-                Some(&[1, 12]),
-                Some(&[1, 2, 3, 4, 5]),
-            ]),
+            (
+                "*/20 8-10 * JAN,dec mon-fri",
+                [Some(&[0, 20, 40]), Some(&[8, 9, 10]), None, Some(&[1, 12]), Some(&[1, 2, 3, 4, 5])],
+            ),
             ("5/25 0 * * 7", [Some(&[5, 30, 55]), Some(&[0]), None, None, Some(&[0])]),
             ("1-7/3,2 0 31 * sun", [Some(&[1, 2, 4, 7]), Some(&[0]), Some(&[31]), None, Some(&[0])]),
             ("* * * * *", [None; 5]),
@@ -165,9 +159,22 @@ mod tests {
         for (text, fields) in cases {
             assert_eq!(text.parse::<Cron>().unwrap().fields(), fields, "{text}");
         }
-        for text in ["60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "5-1 * * * *", "*/0 * * * *",
-            "a * * * *", "1,,2 * * * *", "* * * *", "@daily", "0 0 30 2 *", "0 0 31 4,6 *", "L * * * *"]
-        {
+        for text in [
+            "60 * * * *",
+            "* 24 * * *",
+            "* * 0 * *",
+            "* * * 13 *",
+            "* * * * 8",
+            "5-1 * * * *",
+            "*/0 * * * *",
+            "a * * * *",
+            "1,,2 * * * *",
+            "* * * *",
+            "@daily",
+            "0 0 30 2 *",
+            "0 0 31 4,6 *",
+            "L * * * *",
+        ] {
             assert!(text.parse::<Cron>().is_err(), "{text}");
         }
     }

@@ -193,7 +193,10 @@ fn a_schedule_has_one_time_and_known_deliveries() {
         ("[schedule.a]\n", &["LINE:11: [schedule.a] wants one of `monthly`, `weekly`, `daily` and `cron`"]),
         ("[schedule.a]\ncron='0 6 1 * *'\ndaily={at='18:00'}\n", &["LINE:11: [schedule.a] wants one of"]),
         ("[schedule.a]\ncron='0 6 1'\n", &[":12:1: [schedule.a] a cron expression has five fields"]),
-        ("[schedule.a]\ncron='0 6 32 * *'\n", &[":12:1: [schedule.a] `32` is no day of the month of a cron expression"]),
+        (
+            "[schedule.a]\ncron='0 6 32 * *'\n",
+            &[":12:1: [schedule.a] `32` is no day of the month of a cron expression"],
+        ),
         ("[schedule.a]\ncron='0 6 30 2 *'\n", &[":12:1: [schedule.a] this cron expression is never due"]),
         ("[schedule.a]\nmonthly={day=32,at='18:00'}\n", &[":12:10: [schedule.a] `monthly`: a day of the month is"]),
         (
@@ -239,8 +242,14 @@ fn alerts_are_strict() {
         ("[alert]\nwebhook={url='x'}\n", &[":12:10: [alert.webhook] `url` must begin with https://"]),
         ("[alert]\nticket={to='acme-desk',company='x',bord='y'}\n", &["unknown key `bord`; did you mean `board`?"]),
         ("[alert]\nticket={to='acme-desk',company='x',title='y'}\n", &["[alert.ticket] unknown key `title`"]),
-        ("[alert]\nticket={to='acme-rmm',company='x'}\n", &["[alert.ticket] `to`: the integration `acme-rmm` has no tickets"]),
-        ("[alert]\nemail={via='post',recipients='a@b.example'}\n", &["[alert.email] `via`: there is no section [integrations.post]"]),
+        (
+            "[alert]\nticket={to='acme-rmm',company='x'}\n",
+            &["[alert.ticket] `to`: the integration `acme-rmm` has no tickets"],
+        ),
+        (
+            "[alert]\nemail={via='post',recipients='a@b.example'}\n",
+            &["[alert.email] `via`: there is no section [integrations.post]"],
+        ),
         ("[alert]\nexpiry_days=-1\n", &["`expiry_days`"]),
     ]);
     let alert = read(&format!("{GOOD}[alert]\nheartbeat={{env='BEAT'}}\n")).unwrap().alert;

@@ -59,7 +59,12 @@ impl Guard {
         if pin.id == *id {
             return Ok(());
         }
-        let message = format!("the credential belongs to {}, but until now it was `{}` ({})", shown(identity), pin.account, pin.id);
+        let message = format!(
+            "the credential belongs to {}, but until now it was `{}` ({})",
+            shown(identity),
+            pin.account,
+            pin.id
+        );
         let advice = format!(
             "use the right credential; or, if this is the right account, say so with `tallysheet check --repin {}` or \
              set `expect_account`",
@@ -111,7 +116,11 @@ impl Guard {
         if left > jiff::SignedDuration::try_from(SOON).ok()? {
             return None;
         }
-        let message = if left.is_negative() { format!("the credential ended {ends}") } else { format!("the credential ends {ends}; renew it") };
+        let message = if left.is_negative() {
+            format!("the credential ended {ends}")
+        } else {
+            format!("the credential ends {ends}; renew it")
+        };
         Some(Notice::warning(Code::CredentialExpires, message))
     }
 }

@@ -53,7 +53,11 @@ pub(crate) async fn ask(directory: &Directory, guards: &Guards, world: &dyn Worl
         Err(error) => {
             progress.event(Event::Failed(&directory.name, &error));
             let companies = kept(directory, world).unwrap_or_default();
-            let instead = if companies.is_empty() { "no company of it has a row" } else { "the companies of its last answer are used" };
+            let instead = if companies.is_empty() {
+                "no company of it has a row"
+            } else {
+                "the companies of its last answer are used"
+            };
             let message = format!("{} does not list its companies: {error}; {instead}", directory.title);
             notices.push(Notice::new(Level::Error, Phase::Collect, error.code(), message).of(&directory.name));
             Listed { companies, notices, fresh: false }
@@ -99,7 +103,9 @@ pub(crate) fn join(
         .companies
         .iter()
         .filter(|company| company.active && !directory.ignored.contains(&company.id))
-        .map(|company| company.domains.iter().fold(VendorOrg::new(&company.id, &company.name), |org, domain| org.domain(domain)))
+        .map(|company| {
+            company.domains.iter().fold(VendorOrg::new(&company.id, &company.name), |org, domain| org.domain(domain))
+        })
         .collect();
     let candidates: Vec<Candidate<'_>> = active.iter().map(|org| Candidate { org, aside: false }).collect();
     let placed = place(name, &candidates, &Index::new(&companies, &rules.psa_columns), &rules.allowed);
@@ -111,7 +117,10 @@ pub(crate) fn join(
             Placement::Company(place) => {
                 let company = &mut companies[place].company;
                 if placed.rules[number] == Some(Rule::Id) && normalise(&company.name) != normalise(&org.name) {
-                    let message = format!("{} is called {} in {} now; the companies file wins", company.name, org.name, directory.title);
+                    let message = format!(
+                        "{} is called {} in {} now; the companies file wins",
+                        company.name, org.name, directory.title
+                    );
                     notices.push(tell(Level::Info, None, &company.name, message));
                 }
                 company.links.entry(name.clone()).or_insert_with(|| Link::Ids(vec![org.id.clone()]));

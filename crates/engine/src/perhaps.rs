@@ -26,7 +26,9 @@ pub(crate) fn perhaps(
         let org = parts[suggestion.part].orgs[suggestion.org].org;
         let name = org.name.split_whitespace().collect::<Vec<_>>().join(" ");
         let note = format!("{}: perhaps \"{name} ({})\"", sources[suggestion.part].title, org.id);
-        for likely in suggestion.likely.iter().filter(|likely| likely.score >= LIKELY && likely.score + TIE >= best.score) {
+        for likely in
+            suggestion.likely.iter().filter(|likely| likely.score >= LIKELY && likely.score + TIE >= best.score)
+        {
             notes.entry(companies[likely.company].key.clone()).or_default().push(note.clone());
         }
     }

@@ -4,8 +4,8 @@ use crate::collect::Collected;
 use crate::perhaps::{Perhaps, perhaps};
 use crate::plan::{Companies, NamedId};
 use std::collections::BTreeMap;
-use tallysheet_core::merge::{KeptColumn, KeyedCompany, Placement, Source};
 use tallysheet_config::companies::comment;
+use tallysheet_core::merge::{KeptColumn, KeyedCompany, Placement, Source};
 use tallysheet_core::{Counts, Failure, Level, Notice, OrgCounts, Phase, Standing};
 use tallysheet_matching::{Candidate, Index, normalise, place as place_orgs, union};
 
@@ -84,7 +84,8 @@ pub(crate) fn renamed(collected: &[Collected], names: &[NamedId]) -> Vec<Notice>
         if normalise(&today) == normalise(&named.name) {
             return None;
         }
-        let message = format!("{}: {} is `{today}` at {} now, not `{}`", named.place, named.id, part.source.title, named.name);
+        let message =
+            format!("{}: {} is `{today}` at {} now, not `{}`", named.place, named.id, part.source.title, named.name);
         let advice = "see that the id stands in the right row, and correct the name";
         Some(Notice::new(Level::Warning, Phase::Merge, None, format!("{message}; {advice}")).of(&named.integration))
     };

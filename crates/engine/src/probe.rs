@@ -36,7 +36,9 @@ pub async fn probe(config: &Config, registry: &Registry, world: &Arc<dyn World>,
     let check = check.map_err(late).and_then(|answer| answer).map(|_| ());
     let counts = match source {
         // It was just asked, and whoever's account it is, its answers have the same shape.
-        Some(source) => Some(guarded(timeout, async move { source.counts.counts().await?.deduplicated() }).await.map(|_| ())),
+        Some(source) => {
+            Some(guarded(timeout, async move { source.counts.counts().await?.deduplicated() }).await.map(|_| ()))
+        }
         None => None,
     };
     let (name, kind) = (integration.config.name.clone(), integration.config.kind.clone());

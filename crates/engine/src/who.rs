@@ -315,7 +315,8 @@ impl Who {
     /// What is to be written for decisions. A company that only the directory has gets its row.
     pub fn changes(&self, taken: &[Taken]) -> Changes {
         let mut changes = Changes::default();
-        let mut named: BTreeSet<String> = self.companies[..self.in_file].iter().map(|one| one.company.name.to_lowercase()).collect();
+        let mut named: BTreeSet<String> =
+            self.companies[..self.in_file].iter().map(|one| one.company.name.to_lowercase()).collect();
         let mut rows: BTreeMap<usize, String> = BTreeMap::new();
         for Taken { part, org, opinion } in taken {
             let Some(vendor) = self.org(*part, *org) else { continue };
@@ -338,7 +339,8 @@ impl Who {
                     name.clone()
                 }
             };
-            let link = NewLink { company, integration: integration.clone(), id: vendor.id.clone(), name: vendor.name.clone() };
+            let link =
+                NewLink { company, integration: integration.clone(), id: vendor.id.clone(), name: vendor.name.clone() };
             if !changes.links.contains(&link) {
                 changes.links.push(link);
             }
@@ -389,7 +391,8 @@ impl Who {
         if let Some(Listed::Company(company, Rule::Id)) = self.parts[part].are.get(org) {
             return Err(format!("`{id}` stands in the companies file already, in the row of {}", self.name(*company)));
         }
-        let named = |name: &str| self.companies.iter().position(|one| one.company.name.to_lowercase() == name.to_lowercase());
+        let named =
+            |name: &str| self.companies.iter().position(|one| one.company.name.to_lowercase() == name.to_lowercase());
         let opinion = match what {
             What::Ignore => Opinion::Ignore,
             What::Accept => Opinion::Company(named(company).ok_or_else(|| {
@@ -402,7 +405,9 @@ impl Who {
                 // The suggested company stands there unless someone wrote another name.
                 let name = if company.is_empty() || named(company).is_some() { own } else { company.clone() };
                 if name.is_empty() || named(&name).is_some() {
-                    return Err(format!("a new row needs a name of its own; write it into the column `company` (`{name}` has a row)"));
+                    return Err(format!(
+                        "a new row needs a name of its own; write it into the column `company` (`{name}` has a row)"
+                    ));
                 }
                 Opinion::New(name)
             }
@@ -453,7 +458,9 @@ impl Who {
         for named in &read.file.names {
             let part = self.parts.iter().find(|part| part.name == named.column);
             let org = part.and_then(|part| part.orgs.as_ref().ok()?.iter().find(|org| org.id == named.id));
-            let Some(org) = org.filter(|org| normalise(&comment(&org.name)) != normalise(&named.name)) else { continue };
+            let Some(org) = org.filter(|org| normalise(&comment(&org.name)) != normalise(&named.name)) else {
+                continue;
+            };
             let (line, column) = named.place;
             let message = format!(
                 "{}:{line}:{column}: {} is `{}` at {} now, not `{}`; see that the id stands in the right row",
@@ -488,7 +495,8 @@ fn own(org: &VendorOrg) -> Vec<String> {
 /// Writes changes into the companies file that was read, if it is still as it was read. Returns its path.
 pub fn write(who: &Who, changes: &Changes, world: &dyn World) -> Result<PathBuf> {
     let Some(read) = &who.file else {
-        let advice = "`tallysheet companies export` makes one; then name it: `companies = \"companies.csv\"` under [run]";
+        let advice =
+            "`tallysheet companies export` makes one; then name it: `companies = \"companies.csv\"` under [run]";
         return Err(Error::config("there is no companies file to write into").advice(advice));
     };
     let file = read.path.display().to_string();

@@ -35,7 +35,8 @@ fn vendor(orgs: &[(&str, &str)]) -> Vendor {
 #[async_trait]
 impl CountSource for Vendor {
     async fn counts(&self) -> Result<Counts> {
-        let one = |org: &VendorOrg| OrgCounts::new(org.clone(), vec![(Metric::Fixed(&DEVICES), Outcome::Number(1.into()))]);
+        let one =
+            |org: &VendorOrg| OrgCounts::new(org.clone(), vec![(Metric::Fixed(&DEVICES), Outcome::Number(1.into()))]);
         Ok(Counts { orgs: self.orgs.iter().map(one).collect(), ..Counts::default() })
     }
 }
@@ -62,7 +63,10 @@ fn listed(id: &str, name: &str, active: bool) -> DirectoryCompany {
 }
 
 fn source(name: &str, title: &str, vendor: &Vendor) -> Source {
-    Source { probe: Some(Arc::new(vendor.clone())), ..Source::new(name, title, vec![&DEVICES], Arc::new(vendor.clone())) }
+    Source {
+        probe: Some(Arc::new(vendor.clone())),
+        ..Source::new(name, title, vec![&DEVICES], Arc::new(vendor.clone()))
+    }
 }
 
 fn company(name: &str, links: &[(&str, &str)]) -> KeyedCompany {
@@ -124,7 +128,10 @@ async fn a_psas_active_companies_are_rows_and_the_file_wins() {
         ]
     };
     let file = || vec![company("Alder Law", &[("psa", "1")]), company("Elm", &[("psa", "404")])];
-    let with = |companies| Plan { directory: Some(directory(companies, &duo)), ..plan(&world, vec![source("duo", "Duo", &duo)], file()) };
+    let with = |companies| Plan {
+        directory: Some(directory(companies, &duo)),
+        ..plan(&world, vec![source("duo", "Duo", &duo)], file())
+    };
 
     let first = run(with(Some(list())), &Silent).await;
     let expected = [
@@ -173,10 +180,18 @@ async fn what_is_ignored_has_no_row_and_no_warning() {
 async fn a_name_behind_an_id_that_is_not_todays_is_told() {
     let world = TestWorld::new();
     let duo = vendor(&[("1", "Zebra Law"), ("2", "Birch (HQ")]);
-    let named = |id: &str, name: &str| NamedId { place: format!("c.csv:2:{id}"), integration: "duo".into(), id: id.into(), name: name.into() };
+    let named = |id: &str, name: &str| NamedId {
+        place: format!("c.csv:2:{id}"),
+        integration: "duo".into(),
+        id: id.into(),
+        name: name.into(),
+    };
     let companies = vec![company("Acme", &[("duo", "1")]), company("Birch", &[("duo", "2")])];
     let run = run(
-        Plan { names: vec![named("1", "Acme"), named("2", "BIRCH [HQ")], ..plan(&world, vec![source("duo", "Duo", &duo)], companies) },
+        Plan {
+            names: vec![named("1", "Acme"), named("2", "BIRCH [HQ")],
+            ..plan(&world, vec![source("duo", "Duo", &duo)], companies)
+        },
         &Silent,
     )
     .await;
@@ -218,9 +233,13 @@ async fn an_account_is_pinned_by_a_good_run_only_and_warnings_are_told() {
     let failing = Vendor { orgs: vec![VendorOrg::new("1", "A"), VendorOrg::new("1", "B")], ..vendor(&[]) };
     let failed = run(plan(&world, vec![source("duo", "Duo", &failing)], Vec::new()), &Silent).await;
     assert_eq!(failed.exit_status, 1);
-    let soon = Identity { expires: Some(failed.started_at + Duration::from_secs(86_400)), ..Identity::of("Other MSP", "999") };
+    let soon =
+        Identity { expires: Some(failed.started_at + Duration::from_secs(86_400)), ..Identity::of("Other MSP", "999") };
     let good = Vendor { account: soon.sees(0), ..vendor(&[("1", "Acme")]) };
     let run = run(plan(&world, vec![source("duo", "Duo", &good)], vec![company("Acme", &[])]), &Silent).await;
     assert_eq!(run.exit_status, 0);
-    assert!(told(&run, Level::Warning, "the credential ends ") && told(&run, Level::Warning, "sees nothing of any customer"));
+    assert!(
+        told(&run, Level::Warning, "the credential ends ")
+            && told(&run, Level::Warning, "sees nothing of any customer")
+    );
 }

@@ -41,19 +41,30 @@ fn psa(simulation: &Simulation) -> Psa {
     let place = |name: &str| header.iter().position(|column| *column == name).unwrap();
     let company = |(number, line): (usize, &str)| {
         // Names may hold commas; then they stand in quotes.
-        let line = line.strip_prefix('"').map_or_else(|| line.replacen(',', "\u{0}", 1), |rest| rest.replacen("\",", "\u{0}", 1));
+        let line = line
+            .strip_prefix('"')
+            .map_or_else(|| line.replacen(',', "\u{0}", 1), |rest| rest.replacen("\",", "\u{0}", 1));
         let (name, rest) = line.split_once('\u{0}').unwrap();
         let cells: Vec<&str> = rest.split(',').collect();
         let id = cells[place("autotask") - 1];
         DirectoryCompany {
             id: if id.is_empty() { format!("9{number}") } else { id.to_owned() },
             name: name.to_owned(),
-            domains: Some(cells[place("domains") - 1]).filter(|domain| !domain.is_empty()).map(str::to_owned).into_iter().collect(),
+            domains: Some(cells[place("domains") - 1])
+                .filter(|domain| !domain.is_empty())
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
             active: true,
         }
     };
     let mut companies: Vec<DirectoryCompany> = lines.enumerate().map(company).collect();
-    companies.push(DirectoryCompany { id: "7".into(), name: "Long Gone Ltd".into(), domains: Vec::new(), active: false });
+    companies.push(DirectoryCompany {
+        id: "7".into(),
+        name: "Long Gone Ltd".into(),
+        domains: Vec::new(),
+        active: false,
+    });
     Psa(companies)
 }
 
@@ -146,7 +157,10 @@ async fn an_empty_file_becomes_complete_in_one_export_and_one_accept() {
             }
         }
         let certain = who.certain(CERTAIN);
-        println!("{companies} companies: {right} orgs suggested right, {} of them certain; {unknown} are nobody's", certain.len());
+        println!(
+            "{companies} companies: {right} orgs suggested right, {} of them certain; {unknown} are nobody's",
+            certain.len()
+        );
         assert!(certain.len() * 100 >= right * 90, "{} of {right}", certain.len());
         write(&who, &who.changes(&certain), &*msp.world).unwrap();
 
@@ -200,7 +214,8 @@ async fn without_a_psa_no_row_holds_two_customers() {
         let owner = owners.entry(row.clone()).or_insert_with(|| company.clone());
         assert_eq!(owner, company, "{row}: {vendor} {id}");
     }
-    let open = who.parts.iter().flat_map(|part| &part.are).filter(|is| !matches!(is, Listed::Company(_, Rule::Id))).count();
+    let open =
+        who.parts.iter().flat_map(|part| &part.are).filter(|is| !matches!(is, Listed::Company(_, Rule::Id))).count();
     let all: usize = who.parts.iter().map(|part| part.are.len()).sum();
     assert!(open * 20 <= all, "{open} of {all} have no row");
 }

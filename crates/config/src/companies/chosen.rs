@@ -56,7 +56,14 @@ pub fn write_choices(rows: &[ChoiceRow]) -> String {
     let mut text = format!("\u{feff}{}\r\n", HEADER.join(","));
     for row in rows {
         let org = cell::text_of(&row.id, &row.name).unwrap_or_else(|| row.id.clone());
-        let cells = [String::new(), row.score.clone(), super::header::safe_name(&row.company), row.integration.clone(), org, row.evidence.clone()];
+        let cells = [
+            String::new(),
+            row.score.clone(),
+            super::header::safe_name(&row.company),
+            row.integration.clone(),
+            org,
+            row.evidence.clone(),
+        ];
         let cells: Vec<String> = cells.iter().map(|cell| super::edit::quoted(cell, ',')).collect();
         text.push_str(&cells.join(","));
         text.push_str("\r\n");
@@ -100,7 +107,9 @@ fn choice(row: &Row, places: &[usize; 6], problems: &mut Problems) -> Option<Cho
         "new" => What::New,
         "ignore" | IGNORE => What::Ignore,
         other => {
-            let hint = nearest(other, ["yes", "new", "ignore", "no"]).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            let hint = nearest(other, ["yes", "new", "ignore", "no"])
+                .map(|near| format!("did you mean `{near}`? "))
+                .unwrap_or_default();
             problems.add(&word, format!("`{}` is no answer; {hint}write `x`, `new`, `ignore`, or nothing", word.text));
             return None;
         }
@@ -115,7 +124,10 @@ fn choice(row: &Row, places: &[usize; 6], problems: &mut Problems) -> Option<Cho
         return None;
     };
     if what == What::Accept && name.is_empty() {
-        problems.add(&row.cell(*company), "which company is it? Write its name here, or `new` or `ignore` into the first cell");
+        problems.add(
+            &row.cell(*company),
+            "which company is it? Write its name here, or `new` or `ignore` into the first cell",
+        );
         return None;
     }
     Some(Choice {
@@ -146,7 +158,10 @@ mod tests {
         let edited = text.replace("\r\n,92,\"Acme, Inc.\",huntress,1834", "\r\nx,92,\"Acme, Inc.\",huntress,1834");
         let edited = edited.replace("\r\n,92,\"Acme, Inc.\",huntress,3", "\r\nIgnore,92,,huntress,3");
         let read = read_choices("s.csv", edited.as_bytes()).unwrap();
-        assert_eq!((read[0].what, read[0].id.as_str(), read[0].company.as_str()), (What::Accept, "1834550912345678901", "Acme, Inc."));
+        assert_eq!(
+            (read[0].what, read[0].id.as_str(), read[0].company.as_str()),
+            (What::Accept, "1834550912345678901", "Acme, Inc.")
+        );
         assert_eq!((read[1].what, read[1].id.as_str()), (What::Ignore, "3"));
         assert_eq!(read.len(), 2);
     }
@@ -160,6 +175,8 @@ mod tests {
         assert!(told("maybe,1,Acme,huntress,1,").starts_with("s.csv:2:1: `maybe`"));
         assert!(told("x,1,,huntress,1,").starts_with("s.csv:2:3: which company"));
         assert!(told("x,1,Acme,huntress,1.8E+18,").starts_with("s.csv:2:5: `1.8E+18`"));
-        assert!(read_choices("s.csv", b"a,b\n1,2\n").unwrap_err().to_string().starts_with("s.csv:1:1: the column `accept`"));
+        assert!(
+            read_choices("s.csv", b"a,b\n1,2\n").unwrap_err().to_string().starts_with("s.csv:1:1: the column `accept`")
+        );
     }
 }

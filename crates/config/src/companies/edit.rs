@@ -246,12 +246,17 @@ fn end(row: &Row) -> usize {
 }
 
 pub(super) fn quoted(text: &str, separator: char) -> String {
-    if text.contains([separator, '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    if text.contains([separator, '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
 }
 
 /// Reads what is to be written: every company and every id of before is there as it was, and every new one is.
 fn verify(file: &str, before: &[u8], after: &[u8], known: &KnownColumns<'_>, changes: &Changes) -> Result<()> {
-    let wrong = |what: String| Error::internal(format!("{file}: {what} could not be written faithfully; nothing is written"));
+    let wrong =
+        |what: String| Error::internal(format!("{file}: {what} could not be written faithfully; nothing is written"));
     let new = read(file, after, known)?;
     let old = read(file, before, known)?;
     let has = |company: &str, integration: &str, id: &str| {
@@ -277,7 +282,8 @@ fn verify(file: &str, before: &[u8], after: &[u8], known: &KnownColumns<'_>, cha
             return Err(wrong(was.name.clone()));
         }
     }
-    let ignored = |(column, ids): (&String, &BTreeSet<String>)| new.ignored.get(column).is_some_and(|now| now.is_superset(ids));
+    let ignored =
+        |(column, ids): (&String, &BTreeSet<String>)| new.ignored.get(column).is_some_and(|now| now.is_superset(ids));
     if !old.ignored.iter().all(ignored) {
         return Err(wrong(format!("the row {IGNORE}")));
     }

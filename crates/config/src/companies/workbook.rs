@@ -16,7 +16,9 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
 type Book<'a> = Xlsx<Cursor<&'a [u8]>>;
 
 fn open<'a>(file: &str, bytes: &'a [u8]) -> Result<(Book<'a>, String, Range<Data>)> {
-    let wrong = |why: String| Error::config(format!("{file}: this workbook cannot be read: {why}; save it as .xlsx or as CSV UTF-8"));
+    let wrong = |why: String| {
+        Error::config(format!("{file}: this workbook cannot be read: {why}; save it as .xlsx or as CSV UTF-8"))
+    };
     if !bytes.starts_with(b"PK") {
         return Err(wrong("it is of the old form".to_owned()));
     }
@@ -133,7 +135,8 @@ fn own_columns(range: &Range<Data>) -> impl Fn(usize) -> bool + use<> {
 }
 
 fn save(file: &str, sheet: &str, cells: &BTreeMap<(usize, usize), Value>, width: usize) -> Result<Vec<u8>> {
-    let failed = |error: &dyn std::fmt::Display| Error::internal(format!("{file}: the workbook cannot be written: {error}"));
+    let failed =
+        |error: &dyn std::fmt::Display| Error::internal(format!("{file}: the workbook cannot be written: {error}"));
     let mut book = Workbook::new();
     // Always the same bytes for the same cells.
     let epoch = ExcelDateTime::from_ymd(2000, 1, 1).map_err(|error| failed(&error))?;

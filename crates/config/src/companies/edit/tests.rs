@@ -63,13 +63,16 @@ fn the_encoding_stays() {
 
 #[test]
 fn what_cannot_be_written_is_refused() {
-    let refused = |changes: &Changes| edit("c.csv", b"company,duo\nAcme,-\n", &known(), changes).unwrap_err().to_string();
+    let refused =
+        |changes: &Changes| edit("c.csv", b"company,duo\nAcme,-\n", &known(), changes).unwrap_err().to_string();
     let links = |link| Changes { links: vec![link], ..Changes::default() };
     assert!(refused(&links(link("Acme", "huntress", "a;b", "x"))).contains("`a;b`"));
     assert!(refused(&links(link("Zebra", "huntress", "1", "x"))).contains("no company `Zebra`"));
     assert!(refused(&links(link("Acme", "duo", "1", "x"))).contains("c.csv:2:2: `-` means"));
     assert!(refused(&Changes { rows: vec![row("ACME", &[])], ..Changes::default() }).contains("a row already"));
-    assert!(edit("c.csv", b"company,dou\n", &known(), &Changes::default()).unwrap_err().to_string().contains("c.csv:1:2"));
+    assert!(
+        edit("c.csv", b"company,dou\n", &known(), &Changes::default()).unwrap_err().to_string().contains("c.csv:1:2")
+    );
 }
 
 #[test]
@@ -77,7 +80,11 @@ fn a_workbook_is_read_and_written_with_ids_as_text() {
     let id = "1834550912345678901";
     let changes = Changes {
         rows: vec![row("Acme", &["acme.example"]), row("Zebra", &[])],
-        links: vec![link("Acme", "huntress", id, ""), link("Zebra", "duo", "007", "Zebra"), link(IGNORE, "duo", "8", "Lab")],
+        links: vec![
+            link("Acme", "huntress", id, ""),
+            link("Zebra", "duo", "007", "Zebra"),
+            link(IGNORE, "duo", "8", "Lab"),
+        ],
     };
     let bytes = new_file("companies.xlsx", &["huntress"], &known(), &changes).unwrap();
     assert_eq!(bytes, new_file("companies.xlsx", &["huntress"], &known(), &changes).unwrap(), "the same bytes");
@@ -116,7 +123,10 @@ fn users_workbook(id: f64, formula: bool, second: bool) -> Vec<u8> {
 fn a_users_workbook_keeps_its_own_columns_and_is_refused_where_it_would_lose_something() {
     let carry = ["since".to_owned(), "seats".to_owned()];
     let known = KnownColumns { carry: &carry, ..known() };
-    let changes = Changes { rows: vec![row("Zebra", &[])], links: vec![link("Acme", "duo", "1", "A"), link("Zebra", "huntress", "9", "")] };
+    let changes = Changes {
+        rows: vec![row("Zebra", &[])],
+        links: vec![link("Acme", "duo", "1", "A"), link("Zebra", "huntress", "9", "")],
+    };
     let bytes = users_workbook(70412.0, false, false);
     let before = read("c.xlsx", &bytes, &known).unwrap();
     assert_eq!(before.companies[0].links["huntress"], Link::Ids(vec!["70412".to_owned()]));
@@ -124,9 +134,12 @@ fn a_users_workbook_keeps_its_own_columns_and_is_refused_where_it_would_lose_som
     let after = read("c.xlsx", &edit("c.xlsx", &bytes, &known, &changes).unwrap(), &known).unwrap();
     assert_eq!((after.companies.len(), &after.companies[0].carried), (2, &before.companies[0].carried));
 
-    let ruined = read("c.xlsx", &users_workbook(1.834_550_912_345_678_9e18, false, false), &known).unwrap_err().to_string();
+    let ruined =
+        read("c.xlsx", &users_workbook(1.834_550_912_345_678_9e18, false, false), &known).unwrap_err().to_string();
     assert!(ruined.contains("c.xlsx:3:3: ") && ruined.contains("shortened"), "{ruined}");
-    for (bytes, what) in [(users_workbook(1.0, true, false), "formulas"), (users_workbook(1.0, false, true), "second sheet")] {
+    for (bytes, what) in
+        [(users_workbook(1.0, true, false), "formulas"), (users_workbook(1.0, false, true), "second sheet")]
+    {
         let message = edit("c.xlsx", &bytes, &known, &changes).unwrap_err().to_string();
         assert!(message.contains(what), "{message}");
     }
