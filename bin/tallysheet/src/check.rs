@@ -17,7 +17,8 @@ pub(crate) async fn check(global: &Global, names: &[String], repin: &[String]) -
     let world = &assembled.world;
     let asked = assembled.integrations.iter().map(|integration| async move {
         let Connected { config, .. } = integration;
-        let answer = if repin.contains(&config.name) { integration.repin(world).await } else { integration.check(world).await };
+        let answer =
+            if repin.contains(&config.name) { integration.repin(world).await } else { integration.check(world).await };
         (config.name.clone(), config.kind.clone(), answer)
     });
     let answers = join_all(asked).await;
@@ -77,7 +78,8 @@ fn as_line(name: &str, answer: &Result<Identity, Error>) -> String {
         Ok(identity) => {
             let id = identity.id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default();
             let expires = identity.expires.map(|at| format!(", until {at}")).unwrap_or_default();
-            let notices = identity.notices.iter().map(|notice| format!("\n        {}: {}", level(notice.level), notice.message));
+            let notices =
+                identity.notices.iter().map(|notice| format!("\n        {}: {}", level(notice.level), notice.message));
             format!("ok      {name}: {}{id}{expires}{}", identity.account, notices.collect::<String>())
         }
         Err(error) => format!("failed  {name}: {error} [{}]", error.code()),

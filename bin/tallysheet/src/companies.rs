@@ -75,7 +75,11 @@ fn suggest(global: &Global, who: &Who, least: Option<u8>, path: Option<&Path>) -
         files::create(path, write_choices(&rows).as_bytes())?;
         return written(global, path, &rows);
     }
-    if global.json { output::print_json(&show::suggest_json(who, least)) } else { output::print(&show::suggest(who, least)) }
+    if global.json {
+        output::print_json(&show::suggest_json(who, least))
+    } else {
+        output::print(&show::suggest(who, least))
+    }
 }
 
 fn written(global: &Global, path: &Path, rows: &[ChoiceRow]) -> Result<()> {
@@ -146,11 +150,16 @@ fn export(global: &Global, setup: &Setup, who: &Who, from: Option<ExportFrom>, o
     };
     if is_configured && !who.is_empty() {
         let message = format!("{} has companies already; nothing was written", path.display());
-        return Err(Error::config(message).advice("`tallysheet companies accept` adds to it; --output writes elsewhere"));
+        return Err(
+            Error::config(message).advice("`tallysheet companies accept` adds to it; --output writes elsewhere")
+        );
     }
     let changes: Changes = who.export(&from)?;
     if changes.rows.is_empty() {
-        return Err(Error::new(tallysheet_core::ErrorKind::NotFound, "no company is known, so there is nothing to export"));
+        return Err(Error::new(
+            tallysheet_core::ErrorKind::NotFound,
+            "no company is known, so there is nothing to export",
+        ));
     }
     if is_configured && who.has_file() {
         write(who, &changes, &*setup.world)?;
@@ -161,7 +170,9 @@ fn export(global: &Global, setup: &Setup, who: &Who, from: Option<ExportFrom>, o
         let (path, rows, ids) = (path.display().to_string(), changes.rows.len(), changes.links.len());
         return output::print_json(&json!({ "path": path, "companies": rows, "ids": ids }));
     }
-    let name = if setup.config.run.companies.is_some() { String::new() } else {
+    let name = if setup.config.run.companies.is_some() {
+        String::new()
+    } else {
         let file = path.strip_prefix(&setup.config.base_dir).unwrap_or(&path).display().to_string();
         format!("Name it in {}: under [run], `companies = {file:?}`.\n", setup.config.path.display())
     };

@@ -71,7 +71,10 @@ async fn a_first_file_is_exported_listed_and_never_overwritten() {
 
     let list = msp.json(&["companies", "list"]).await;
     assert!(list["companies"].as_array().unwrap().len() >= 25);
-    assert!(list["companies"].as_array().unwrap().iter().any(|one| one["orgs"][0]["by"] == "id"), "the workbook was read");
+    assert!(
+        list["companies"].as_array().unwrap().iter().any(|one| one["orgs"][0]["by"] == "id"),
+        "the workbook was read"
+    );
     assert_eq!(list["failed"][0]["code"], "auth-failed");
     let text = stdout(&msp.run(&["companies", "list"]).await);
     assert!(text.contains("Companies: ") && text.contains("Datto RMM: "), "{text}");
@@ -85,7 +88,8 @@ async fn suggestions_are_written_only_where_someone_said_so() {
     let mut names: Vec<String> = names.into_iter().map(|name| format!("\"{name}\";\r\n")).collect();
     names.sort();
     names.dedup();
-    let file = format!("#tier;company;huntress\r\n{}", names.iter().map(|name| format!("gold;{name}")).collect::<String>());
+    let file =
+        format!("#tier;company;huntress\r\n{}", names.iter().map(|name| format!("gold;{name}")).collect::<String>());
     msp.write("companies.csv", &file);
 
     let shown = stdout(&msp.run(&["companies", "suggest"]).await);
@@ -124,14 +128,22 @@ async fn suggestions_are_written_only_where_someone_said_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_account_stops_and_is_pinned_again_by_a_word() {
     let msp = Msp::start().await;
-    assert_eq!(status(&msp.run(&["run", "--only", "huntress", "--output", "one.csv"]).await), 2, "no companies file yet");
+    assert_eq!(
+        status(&msp.run(&["run", "--only", "huntress", "--output", "one.csv"]).await),
+        2,
+        "no companies file yet"
+    );
     msp.write("companies.csv", "company\n");
     assert_eq!(status(&msp.run(&["run", "--only", "huntress", "--output", "one.csv"]).await), 0);
     let pinned = msp.read("state/accounts/huntress");
     msp.write("state/accounts/huntress", &pinned.replace("311", "42"));
     let stopped = msp.run(&["run", "--only", "huntress", "--output", "two.csv"]).await;
     assert_eq!(status(&stopped), 1);
-    assert!(stderr(&stopped).contains("wrong-account") && stderr(&stopped).contains("check --repin huntress"), "{}", stderr(&stopped));
+    assert!(
+        stderr(&stopped).contains("wrong-account") && stderr(&stopped).contains("check --repin huntress"),
+        "{}",
+        stderr(&stopped)
+    );
     assert_eq!(status(&msp.run(&["check", "huntress"]).await), 1);
     assert_eq!(status(&msp.run(&["check", "--repin", "huntress"]).await), 0);
     assert_eq!(msp.read("state/accounts/huntress"), pinned);

@@ -18,7 +18,8 @@ pub fn decode(bytes: &[u8]) -> Result<String> {
 
 /// Bytes of a text in the encoding of a file that [`decode`] understood, with its byte-order mark if it has one.
 pub fn encode_like(original: &[u8], text: &str) -> Vec<u8> {
-    let units = |bytes: fn(u16) -> [u8; 2]| "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(bytes).collect();
+    let units =
+        |bytes: fn(u16) -> [u8; 2]| "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(bytes).collect();
     match original {
         [0xEF, 0xBB, 0xBF, ..] => [&original[..3], text.as_bytes()].concat(),
         [0xFF, 0xFE, ..] => units(u16::to_le_bytes),

@@ -165,7 +165,8 @@ async fn admit(app: &App, peer: SocketAddr, request: Request) -> Result<Request,
         return Err(Problem::too_large().into_response());
     }
     let path = request.uri().path();
-    let open = routes().iter().any(|route| !route.guarded && route.path == path);
+    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    let open = routes().iter().any(|route| !route.guarded && route.path == path && route.method == method);
     if open {
         return Ok(request);
     }

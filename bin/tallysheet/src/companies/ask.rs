@@ -55,9 +55,11 @@ fn decide(
             "s" | "skip" | "" => return Ok(Some(None)),
             "i" | "ignore" => return Ok(Some(Some(Opinion::Ignore))),
             "n" | "new" => {
-                let name = who.org(one.part, one.org).map(|org| org.name.split_whitespace().collect::<Vec<_>>().join(" "));
+                let name =
+                    who.org(one.part, one.org).map(|org| org.name.split_whitespace().collect::<Vec<_>>().join(" "));
                 let name = name.unwrap_or_default();
-                let taken = |name: &str| who.companies.iter().any(|one| one.company.name.to_lowercase() == name.to_lowercase());
+                let taken =
+                    |name: &str| who.companies.iter().any(|one| one.company.name.to_lowercase() == name.to_lowercase());
                 if name.is_empty() || taken(&name) {
                     say(to, "A row of that name is there; use `suggest --output` to give it another.\n")?;
                     continue;
@@ -82,6 +84,7 @@ fn say(to: &mut impl Write, text: &str) -> Result<()> {
 /// A line, in lower case; the end of input is a `q`.
 fn answer(answers: &mut impl BufRead) -> Result<String> {
     let mut line = String::new();
-    let read = answers.read_line(&mut line).map_err(|error| Error::internal(format!("no answer can be read: {error}")))?;
+    let read =
+        answers.read_line(&mut line).map_err(|error| Error::internal(format!("no answer can be read: {error}")))?;
     Ok(if read == 0 { "q".to_owned() } else { line.trim().to_lowercase() })
 }

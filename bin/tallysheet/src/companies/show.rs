@@ -98,9 +98,10 @@ pub(crate) fn list(who: &Who) -> String {
             let how = if *rule == Rule::Id { String::new() } else { format!(", by its {}", by(*rule)) };
             let _ = writeln!(text, "      {}: {}{how}", who.parts[*part].title, shown(org));
         }
-        let declined = who.parts.iter().filter(|part| {
-            matches!(who.companies[place].company.links.get(&part.name), Some(Link::NotCustomer))
-        });
+        let declined = who
+            .parts
+            .iter()
+            .filter(|part| matches!(who.companies[place].company.links.get(&part.name), Some(Link::NotCustomer)));
         for part in declined {
             let _ = writeln!(text, "      {}: -", part.title);
         }
@@ -110,7 +111,8 @@ pub(crate) fn list(who: &Who) -> String {
 
 pub(crate) fn list_json(who: &Who) -> Value {
     let of = by_company(who);
-    let org = |part: usize, org: &VendorOrg| json!({ "integration": who.parts[part].name, "id": org.id, "name": org.name });
+    let org =
+        |part: usize, org: &VendorOrg| json!({ "integration": who.parts[part].name, "id": org.id, "name": org.name });
     let companies: Vec<Value> = sorted(who)
         .into_iter()
         .map(|place| {
@@ -130,24 +132,34 @@ pub(crate) fn list_json(who: &Who) -> Value {
             let mut value = org(part, is_org);
             value["state"] = state(is).into();
             let best = suggestion(who, part, place).and_then(Suggestion::best);
-            value["perhaps"] = best.map_or(Value::Null, |best| json!({ "company": who.name(best.company), "score": best.score }));
+            value["perhaps"] =
+                best.map_or(Value::Null, |best| json!({ "company": who.name(best.company), "score": best.score }));
             value
         })
         .collect();
-    let unknown: Vec<Value> = who.unknown().into_iter().map(|(company, integration, id)| {
-        json!({ "company": company, "integration": integration, "id": id })
-    }).collect();
+    let unknown: Vec<Value> = who
+        .unknown()
+        .into_iter()
+        .map(|(company, integration, id)| json!({ "company": company, "integration": integration, "id": id }))
+        .collect();
     json!({ "unmapped": open, "companies": companies, "unknown": unknown, "failed": failed(who), "notices": notices(who) })
 }
 
 fn failed(who: &Who) -> Vec<Value> {
     let failed = who.parts.iter().filter_map(|part| Some((part, part.orgs.as_ref().err()?)));
-    failed.map(|(part, error)| json!({ "integration": part.name, "code": error.code(), "error": error.to_string() })).collect()
+    failed
+        .map(|(part, error)| json!({ "integration": part.name, "code": error.code(), "error": error.to_string() }))
+        .collect()
 }
 
 fn notices(who: &Who) -> Vec<Value> {
-    who.notices.iter().map(|notice| json!({ "level": notice.level, "integration": notice.integration,
-        "company": notice.company, "code": notice.code, "message": notice.message })).collect()
+    who.notices
+        .iter()
+        .map(|notice| {
+            json!({ "level": notice.level, "integration": notice.integration,
+        "company": notice.company, "code": notice.code, "message": notice.message })
+        })
+        .collect()
 }
 
 fn texts(reasons: &[Reason]) -> String {
@@ -183,8 +195,18 @@ pub(crate) fn suggest(who: &Who, least: u8) -> String {
                 continue;
             };
             certain += usize::from(best.score >= CERTAIN);
-            let several = per_part.get(&one.part).filter(|count| **count > 1).map(|count| format!(" [{count} of {title} for this company]"));
-            let _ = writeln!(text, "  {:>3}  {title}: {}{}  {}", best.score, shown(org), several.unwrap_or_default(), evidence(best));
+            let several = per_part
+                .get(&one.part)
+                .filter(|count| **count > 1)
+                .map(|count| format!(" [{count} of {title} for this company]"));
+            let _ = writeln!(
+                text,
+                "  {:>3}  {title}: {}{}  {}",
+                best.score,
+                shown(org),
+                several.unwrap_or_default(),
+                evidence(best)
+            );
             for also in &one.likely[1..] {
                 let _ = writeln!(text, "         or {:>3}  {}  {}", also.score, who.name(also.company), evidence(also));
             }
@@ -205,8 +227,10 @@ fn reasons(reasons: &[Reason]) -> Vec<Value> {
 }
 
 pub(crate) fn suggest_json(who: &Who, least: u8) -> Value {
-    let likely = |one: &Likely| json!({ "company": who.name(one.company), "score": one.score,
-        "evidence": reasons(&one.evidence), "doubts": reasons(&one.doubts) });
+    let likely = |one: &Likely| {
+        json!({ "company": who.name(one.company), "score": one.score,
+        "evidence": reasons(&one.evidence), "doubts": reasons(&one.doubts) })
+    };
     let groups: Vec<Value> = who
         .suggested()
         .iter()
@@ -287,7 +311,8 @@ pub(crate) fn question(who: &Who, one: &Suggestion) -> String {
     let Some(org) = who.org(one.part, one.org) else { return String::new() };
     let mut text = format!("\n{}: {}\n", who.parts[one.part].title, shown(org));
     for (number, likely) in one.likely.iter().enumerate() {
-        let _ = writeln!(text, "  {}  {} ({}: {})", number + 1, who.name(likely.company), likely.score, evidence(likely));
+        let _ =
+            writeln!(text, "  {}  {} ({}: {})", number + 1, who.name(likely.company), likely.score, evidence(likely));
     }
     text
 }
