@@ -330,3 +330,82 @@ async fn ready(State(app): Shared) -> Result<Json<Value>, Problem> {
 async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json")).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::token;
+    use crate::service::Service;
+    use axum::body::Body;
+    use std::path::Path;
+    use tallysheet_config::Config;
+    use tallysheet_core::Registry;
+    use tallysheet_host::Environment;
+    use tallysheet_store::Sqlite;
+    use tallysheet_testkit::TestWorld;
+    use tower::ServiceExt;
+
+    fn app() -> (Arc<App>, String) {
+        let (token, sha256) = token(&[7; 32]);
+        let text = format!("[serve]\ntokens = [{{ name = \"a\", sha256 = \"{sha256}\" }}]\n");
+        let registry = Registry::new(&[]);
+        let config = Config::parse(&text, Path::new("t.toml"), &Environment::default(), &registry).unwrap();
+        let store = Arc::new(Sqlite::in_memory().unwrap());
+        (Arc::new(App::new(Service::new(config, registry, Arc::new(TestWorld::new()), store).unwrap())), token)
+    }
+
+    async fn ask(app: &Arc<App>, method: &str, path: &str, token: &str) -> Response {
+        let peer: SocketAddr = ([127, 0, 0, 1], 1).into();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .extension(ConnectInfo(peer))
+            .body(Body::empty())
+            .unwrap();
+        router(app.clone()).oneshot(request).await.unwrap()
+    }
+
+    async fn text(response: Response) -> String {
+        String::from_utf8(axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_description_names_every_way_in_and_no_other() {
+        let (app, token) = app();
+        let described: Value = serde_json::from_str(&text(ask(&app, "GET", "/openapi.json", "").await).await).unwrap();
+        let mut ways: Vec<(String, String, bool)> = Vec::new();
+        for (path, methods) in described["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let guarded = operation.get("security").is_none();
+                ways.push((method.to_uppercase(), path.clone(), guarded));
+                let response = ask(&app, &method.to_uppercase(), &path.replace("{format}", "csv"), &token).await;
+                let status = response.status().as_u16();
+                assert!(operation["responses"].get(status.to_string()).is_some(), "{method} {path}: {status} is not described");
+                let body = text(response).await;
+                assert!(!body.contains("nothing at this address") && status != 405, "{method} {path}: {body}");
+                let without = ask(&app, &method.to_uppercase(), path, "").await.status();
+                assert_eq!(without == StatusCode::UNAUTHORIZED, guarded || path == "/" || path == "/login", "{method} {path}");
+            }
+        }
+        let mut there: Vec<_> =
+            routes().into_iter().map(|route| (route.method.to_string(), route.path.to_owned(), route.guarded)).collect();
+        ways.sort();
+        there.sort();
+        assert_eq!(ways, there);
+        for reference in described.to_string().split("\"$ref\":\"#").skip(1) {
+            let pointer = reference.split('"').next().unwrap();
+            assert!(described.pointer(pointer).is_some(), "{pointer} is not there");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_service_that_is_about_to_end_is_not_ready() {
+        let (app, token) = app();
+        assert_eq!(ask(&app, "GET", "/ready", "").await.status(), 200);
+        app.begin_to_stop();
+        assert_eq!(ask(&app, "GET", "/ready", "").await.status(), 503);
+        assert_eq!(ask(&app, "POST", "/v1/runs", &token).await.status(), 503);
+        assert_eq!(ask(&app, "GET", "/health", "").await.status(), 200);
+    }
+}

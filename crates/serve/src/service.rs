@@ -266,3 +266,66 @@ fn note_of(schedule: &Schedule) -> String {
 fn text(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+    use std::time::Duration;
+    use tallysheet_host::Environment;
+    use tallysheet_store::Sqlite;
+    use tallysheet_testkit::TestWorld;
+
+    fn service(world: &TestWorld, store: &Arc<Sqlite>, when: &str) -> Service {
+        let text = format!("[run]\ntimezone = \"UTC\"\n[schedule.a]\n{when}\n");
+        let registry = Registry::new(&[]);
+        let config = Config::parse(&text, Path::new("t.toml"), &Environment::default(), &registry).unwrap();
+        Service::new(config, registry, Arc::new(world.clone()), store.clone()).unwrap()
+    }
+
+    /// What is due now.
+    async fn due(service: &Service) -> Option<String> {
+        let now = service.world.now();
+        service.due(service.schedule("a").unwrap(), now).await.unwrap().map(|due| due.to_string())
+    }
+
+    #[tokio::test]
+    async fn what_was_missed_is_due_once_and_only_for_the_newest_time() {
+        // At 06:00 on the 1st of November.
+        let (world, store) = (TestWorld::new(), Arc::new(Sqlite::in_memory().unwrap()));
+        let at_six = service(&world, &store, "daily = { at = \"06:00\" }");
+        assert_eq!(due(&at_six).await, None, "a new schedule begins now");
+        world.advance(Duration::from_secs(24 * 3600 - 1));
+        assert_eq!(due(&at_six).await, None);
+        world.advance(Duration::from_secs(1));
+        assert_eq!(due(&at_six).await.unwrap(), "2026-11-02T06:00:00Z");
+        // Nobody ran it; three days later only the newest is due.
+        world.advance(Duration::from_hours(73));
+        let newest = due(&at_six).await.unwrap();
+        assert_eq!(newest, "2026-11-05T06:00:00Z");
+        let schedule = at_six.schedule("a").unwrap();
+        at_six.done(schedule, newest.parse().unwrap()).await.unwrap();
+        assert_eq!(due(&at_six).await, None);
+        at_six.done(schedule, "2026-11-03T06:00:00Z".parse().unwrap()).await.unwrap();
+        assert_eq!(due(&at_six).await, None, "what was done stays done");
+
+        let changed = service(&world, &store, "daily = { at = \"05:00\" }");
+        assert_eq!(due(&changed).await, None, "a changed schedule has missed nothing");
+        world.advance(Duration::from_hours(24));
+        assert_eq!(due(&changed).await.unwrap(), "2026-11-06T05:00:00Z");
+    }
+
+    #[tokio::test]
+    async fn one_schedule_has_one_lock() {
+        let (world, store) = (TestWorld::new(), Arc::new(Sqlite::in_memory().unwrap()));
+        let service = service(&world, &store, "daily = { at = \"06:00\" }");
+        let held = service.hold("schedule-a").unwrap();
+        assert!(held.is_some() && service.hold("schedule-a").unwrap().is_none());
+        let busy = service.run_schedule("a", false, |_| Ok(()), &tallysheet_engine::Silent).await.unwrap_err();
+        assert!(busy.to_string().contains("is going on"), "{busy}");
+        drop(held);
+        // There is nothing to ask, and that is told as such.
+        let none = service.run_schedule("a", false, |_| Ok(()), &tallysheet_engine::Silent).await.unwrap_err();
+        assert!(none.to_string().contains("no integration counts anything"), "{none}");
+    }
+}
