@@ -44,13 +44,13 @@ bundle! {
     "synnex-au" => tallysheet_connector_synnex_au,
     "csv" => tallysheet_connector_csv,
     "connectwise-psa" => tallysheet_connector_connectwise_psa,
-    "autotask",
-    "halopsa",
-    "kaseya-bms",
-    "servicenow",
-    "freshdesk",
-    "superops",
-    "smtp",
+    "autotask" => tallysheet_connector_autotask,
+    "halopsa" => tallysheet_connector_halopsa,
+    "kaseya-bms" => tallysheet_connector_kaseya_bms,
+    "servicenow" => tallysheet_connector_servicenow,
+    "freshdesk" => tallysheet_connector_freshdesk,
+    "superops" => tallysheet_connector_superops,
+    "smtp" => tallysheet_connector_smtp,
 }
 
 /// The connectors of this build.

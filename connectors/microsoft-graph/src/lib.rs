@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod mail;
 mod names;
 mod tenants;
 mod wire;
@@ -8,10 +9,11 @@ use crate::wire::{Licence, Page, Subscription};
 use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::sync::Arc;
 use tallysheet_core::tally::Billing;
 use tallysheet_core::{
-    Capability, Code, Connector, ConnectorSpec, Context, CountSource, Counts, Decimal, Figure, Identity, Meta,
-    MetricDef, Notice, Probe, Result, Secret, Subscriptions, VendorOrg, async_trait, register_connector,
+    Capability, Code, Connector, ConnectorSpec, Context, CountSource, Counts, Decimal, ErrorKind, Figure, Identity,
+    Meta, MetricDef, Notice, Probe, Result, Secret, Subscriptions, VendorOrg, async_trait, register_connector,
 };
 use tallysheet_http::{Call, Tenants};
 
@@ -39,6 +41,8 @@ pub struct Config {
     exclude_skus: Option<Vec<String>>,
     /// Whether units in the grace period count as purchased; they do where it is not set.
     count_warning: Option<bool>,
+    /// The mailbox, in the partner's tenant, that mail is sent from. Without it none can be.
+    from: Option<String>,
 }
 
 /// A cloud of Microsoft's. Tokens of one are worth nothing in another.
@@ -56,7 +60,7 @@ static PURCHASED: MetricDef = MetricDef::product(Figure::Purchased, "seats");
 static ASSIGNED: MetricDef = MetricDef::product(Figure::Assigned, "seats");
 static TRIAL: MetricDef = MetricDef::product(Figure::Trial, "seats").on_request();
 
-/// Counts the licences of every customer's tenant.
+/// Counts the licences of every customer's tenant, and sends mail from the partner's.
 pub struct MicrosoftGraph {
     tenants: Tenants,
     config: Config,
@@ -69,13 +73,16 @@ impl ConnectorSpec for MicrosoftGraph {
         slug: "microsoft-graph",
         title: "Microsoft 365",
         default_url: Some("https://graph.microsoft.com/v1.0"),
-        capabilities: &[Capability::Counts],
+        capabilities: &[Capability::Counts, Capability::Mail],
         metrics: &[&PURCHASED, &ASSIGNED, &TRIAL],
-        permissions: "Directory.Read.All in the partner's tenant, Organization.Read.All in each customer's",
+        permissions: "Directory.Read.All in the partner's tenant, Organization.Read.All in each customer's; to send mail, \
+                      Mail.Send in the partner's",
     };
 
     fn connect(config: Config, cx: &Context) -> Result<Connector> {
-        Ok(Connector::counting(Self::new(config, cx)?))
+        let graph = Arc::new(Self::new(config, cx)?);
+        let connector = Connector::new(graph.clone()).counts(graph.clone());
+        Ok(if graph.config.from.is_some() { connector.mail(graph) } else { connector })
     }
 }
 register_connector!(MicrosoftGraph);
@@ -83,7 +90,19 @@ register_connector!(MicrosoftGraph);
 #[async_trait]
 impl Probe for MicrosoftGraph {
     async fn check(&self) -> Result<Identity> {
-        self.tenants.home.identity(&tenants::organization(), "/value/0/displayName", "/value/0/id").await
+        let found = self.tenants.home.identity(&tenants::organization(), "/value/0/displayName", "/value/0/id").await;
+        match &self.config.from {
+            // Who may only send may not read even this; but we were let in, and that is all there is to see.
+            Some(from) if self.cx.metrics.is_empty() => match found {
+                Err(error) if error.kind() != ErrorKind::Forbidden => Err(error),
+                _ => Ok(Identity {
+                    account: from.clone(),
+                    id: Some(self.config.tenant_id.clone()),
+                    ..Identity::default()
+                }),
+            },
+            _ => found,
+        }
     }
 }
 

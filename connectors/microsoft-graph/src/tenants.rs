@@ -13,6 +13,9 @@ impl MicrosoftGraph {
             let message = format!("`tenants`: {domain} is a domain; write the tenant's id, or it is counted twice");
             return Err(Error::config(message));
         }
+        if let Some(from) = config.from.as_ref().filter(|from| !from.contains('@')) {
+            return Err(Error::config(format!("`from`: `{from}` is no mail address")));
+        }
         let (login, graph) = match config.cloud {
             Cloud::Global => ("login.microsoftonline.com", "https://graph.microsoft.com"),
             Cloud::GccHigh => ("login.microsoftonline.us", "https://graph.microsoft.us"),

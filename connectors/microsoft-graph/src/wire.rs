@@ -117,8 +117,28 @@ pub(crate) struct Subscription {
 /// What Graph's own words say beyond the status.
 pub(crate) fn refusal(reply: &Reply) -> Option<Error> {
     let code: Word = reply.refused("/error/code")?;
-    let error =
-        Error::new(ErrorKind::Consent, "the tenant does not know the application, or the user has no role in it");
-    let error = error.advice("let its administrator consent, or check the GDAP roles");
-    (&*code == "authorization_identitynotfound").then_some(error)
+    let (kind, what, advice) = match &*code {
+        "authorization_identitynotfound" => (
+            ErrorKind::Consent,
+            "the tenant does not know the application, or the user has no role in it",
+            "let its administrator consent, or check the GDAP roles",
+        ),
+        "errorinvalidrecipients" => (
+            ErrorKind::BadResponse,
+            "Microsoft does not take the address of a recipient",
+            "nothing was sent; check `recipients`",
+        ),
+        "erroraccessdenied" => (
+            ErrorKind::Forbidden,
+            "the application may not use the mailbox in `from`",
+            "it needs Mail.Send, for a file of more than 3 MB Mail.ReadWrite too, and no policy of Exchange against it",
+        ),
+        "mailboxnotenabledforrestapi" | "errorinvaliduser" => (
+            ErrorKind::NotFound,
+            "there is no mailbox for `from` in the tenant",
+            "it must be one of Exchange Online, in the partner's tenant",
+        ),
+        _ => return None,
+    };
+    Some(Error::new(kind, what).advice(advice))
 }

@@ -32,6 +32,7 @@ fn settings() -> Value {
         "client_id": "0c0c0c0c-0000-4000-8000-000000000002",
         "client_secret": "planted-secret",
         "token_url": "{{url}}/login/{tenant}/oauth2/v2.0/token",
+        "from": "reports@northgate.example",
     })
 }
 
@@ -417,6 +418,7 @@ async fn settings_that_would_count_wrongly_are_refused() {
     for (key, value, advice) in [
         ("tenants", json!(["alderstreetdental.example"]), "write the tenant's id"),
         ("token_url", json!("{{url}}/login/oauth2/v2.0/token"), "must hold {tenant}"),
+        ("from", json!("reports"), "is no mail address"),
     ] {
         let mut case = case();
         case.settings[key] = value;

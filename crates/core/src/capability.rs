@@ -87,7 +87,8 @@ impl Identity {
     /// Adds a warning where the credential works and sees no customers: it may be the wrong one, or lack a right.
     #[must_use]
     pub fn sees(self, customers: usize) -> Self {
-        let message = "the credential works, but sees nothing of any customer; is it of the right account, and may it read all?";
+        let message =
+            "the credential works, but sees nothing of any customer; is it of the right account, and may it read all?";
         if customers > 0 { self } else { self.warn(None, message) }
     }
 }
@@ -166,8 +167,17 @@ pub struct Mail {
     pub body: Body,
     /// Files that go with it.
     pub attachments: Vec<Attachment>,
-    /// A stable id, so that a repeated message can be recognised.
+    /// A stable id, so that a repeated message can be recognised: what stands before the `@`.
     pub message_id: String,
+}
+
+impl Mail {
+    /// The whole `Message-ID`, with the sender's domain. What an id must not hold becomes `-`.
+    pub fn message_id_at(&self, domain: &str) -> String {
+        let allowed = |character: char| character.is_ascii_alphanumeric() || "-_+.".contains(character);
+        let id = self.message_id.replace(|character| !allowed(character), "-");
+        format!("<{}@{domain}>", id.trim_matches('.').replace("..", "."))
+    }
 }
 
 /// Sends mail.

@@ -189,6 +189,11 @@ pub fn choose<'a>(key: &str, wanted: &str, there: &'a [(String, String)]) -> Res
     }
 }
 
+/// What is told where the PSA requires a choice, none is set, and the PSA has no default.
+pub fn unset(key: &str, there: &[(String, String)]) -> Error {
+    Error::config(format!("`{key}` must be set: the PSA requires it; there are {}", list(there.iter())))
+}
+
 /// `Finance (7), Help Desk (1)`: by name, and no more than a reader takes in.
 fn list<'a>(choices: impl Iterator<Item = &'a (String, String)>) -> String {
     const SHOWN: usize = 40;
@@ -221,6 +226,9 @@ mod tests {
         let wrong = chosen("Sales").unwrap_err().to_string();
         assert_eq!(wrong, "`board`: there is no `Sales`; there are Finance (7), Help Desk (1), finance  (9)");
         assert!(choose("board", "x", &[]).unwrap_err().to_string().contains("perhaps the credential"));
+        assert!(
+            unset("board", &boards).to_string().starts_with("`board` must be set: the PSA requires it; there are F")
+        );
     }
 
     #[test]

@@ -136,7 +136,7 @@ pub fn assemble(
     let deliveries = made.into_iter().map(|configured| making.delivery(configured)).collect::<Result<_>>()?;
     let skipped = left.into_iter().map(|left| (left.name.clone(), left.kind().to_owned())).collect();
     let directory = directory(&config, &integrations, file, &world)?;
-    Ok(Assembled { integrations, world, store, config, companies, headers, directory, deliveries, skipped })
+    Ok(Assembled { integrations, deliveries, world, store, config, companies, headers, directory, skipped })
 }
 
 /// Those who are told when something fails. Their secrets are resolved.

@@ -105,7 +105,12 @@ async fn the_same_cause_is_told_once_a_day_and_again_where_nobody_could_be_told(
     // The address refuses: the day is not spent.
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(400)).up_to_n_times(1).mount(&server).await;
     Mock::given(method("POST")).and(path("/alert")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
-    Mock::given(method("GET")).and(path("/beat")).respond_with(ResponseTemplate::new(200)).expect(1).mount(&server).await;
+    Mock::given(method("GET"))
+        .and(path("/beat"))
+        .respond_with(ResponseTemplate::new(200))
+        .expect(1)
+        .mount(&server)
+        .await;
     alerts.after(&failed).await;
     for _ in 0..3 {
         alerts.after(&failed).await;

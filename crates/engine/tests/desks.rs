@@ -157,3 +157,39 @@ fn with_field(delivery: &str, field: &str, value: &str) -> String {
 async fn connectwise_psa() {
     a_desk_keeps_its_promises("connectwise-psa", ("board", "Finanz", "Finance (7)"), "Service Tickets").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ninjaone() {
+    a_desk_keeps_its_promises("ninjaone", ("status", "Neu", "New (1000)"), "refresh_token").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn autotask() {
+    a_desk_keeps_its_promises("autotask", ("queue", "Finanz", "Finance (29682833)"), "Service Desk: Tickets").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn halopsa() {
+    a_desk_keeps_its_promises("halopsa", ("type", "Bilings", "Billing (33)"), "edit:tickets").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kaseya_bms() {
+    a_desk_keeps_its_promises("kaseya-bms", ("queue", "Finanz", "Finance (9)"), "service desk tickets").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servicenow() {
+    let told = "Finance (5a5a5a5a00004000800000000000f1a0)";
+    a_desk_keeps_its_promises("servicenow", ("queue", "Finanz", told), "role itil").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn freshdesk() {
+    a_desk_keeps_its_promises("freshdesk", ("queue", "Finanz", "Finance (156)"), "may create tickets").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn superops() {
+    a_desk_keeps_its_promises("superops", ("queue", "Finanz", "Finance (71"), "create tickets and notes").await;
+}

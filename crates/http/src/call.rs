@@ -31,7 +31,7 @@ pub(crate) enum Target {
     Path(String),
     /// A whole URL that the vendor gave. It must be of the base's origin.
     Link(String),
-    /// A whole URL that the user gave, which may hold a secret in any part. It must be of the base's origin.
+    /// A whole URL that the user or an answer gave, which may hold a secret in any part. It must be of the base's origin.
     Whole(String),
 }
 
@@ -112,6 +112,11 @@ impl Call {
     /// A PUT. It is repeated as little as a POST.
     pub fn put(path: impl Into<String>) -> Self {
         Self::new("PUT", Target::Path(path.into()), false)
+    }
+
+    /// A PUT to the whole address that [`crate::Api::unsigned_at`] was made for. No part of it is ever told.
+    pub fn put_to(url: impl Into<String>) -> Self {
+        Self::new("PUT", Target::Whole(url.into()), false)
     }
 
     /// A PATCH. It is repeated as little as a POST.

@@ -26,6 +26,8 @@ pub enum Next {
     LinkKeepingQuery(String),
     /// There should be more, and nothing tells where: an error.
     Lost,
+    /// This page is an earlier one again, as its rows tell: an error. For vendors that may overlook the position.
+    Repeated,
 }
 
 impl Next {
@@ -160,6 +162,10 @@ impl Walk {
                 let what = format!("page {} of {} is full", self.index + 1, self.api.describe(&call));
                 let message = format!("{what}, and nothing leads to the next; none of the list is used");
                 return Err(Error::bad_response(message));
+            }
+            Next::Repeated => {
+                let what = format!("page {} of {} is an earlier one again", self.index + 1, self.api.describe(&call));
+                return Err(Error::bad_response(format!("{what}; the list has no end, so none of it is used")));
             }
             Next::Query(parameter, value) => Some(call.query(&parameter, value)),
             Next::Link(link) => Some(call.at_link(link)),

@@ -21,6 +21,11 @@ impl Reply {
         self.status
     }
 
+    /// `POST /tickets`: what was asked, as far as it may be told.
+    pub fn request(&self) -> &str {
+        &self.request
+    }
+
     /// A header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())

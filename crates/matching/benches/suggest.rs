@@ -11,7 +11,8 @@ use tallysheet_matching::{Known, Part, Subject, keyed, suggest};
 
 const COMPANIES: usize = 5_000;
 const VENDORS: usize = 20;
-const TRADES: &[&str] = &["Dental", "Accounting", "Law", "Freight", "Roofing", "Bakery", "Pharmacy", "Insurance Agency"];
+const TRADES: &[&str] =
+    &["Dental", "Accounting", "Law", "Freight", "Roofing", "Bakery", "Pharmacy", "Insurance Agency"];
 const FORMS: &[&str] = &["", " LLC", ", Inc.", " Ltd."];
 
 const SYLLABLES: &[&str] = &["ka", "lo", "mer", "tin", "sou", "bra", "den", "wil", "gar", "pe", "ros", "han"];

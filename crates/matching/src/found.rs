@@ -63,7 +63,8 @@ fn kept(parts: &[Part<'_>], groups: &[Group]) -> Vec<usize> {
         .enumerate()
         .map(|(place, part)| {
             let known = |org: usize| of.get(&(place, org)).map_or(Known::Aside, |group| Known::As(*group));
-            let orgs = part.orgs.iter().enumerate().map(|(org, subject)| Subject { org: subject.org, known: known(org) });
+            let orgs =
+                part.orgs.iter().enumerate().map(|(org, subject)| Subject { org: subject.org, known: known(org) });
             Part { orgs: orgs.collect(), ..*part }
         })
         .collect();

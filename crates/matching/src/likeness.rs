@@ -47,7 +47,8 @@ const BEGINNING: usize = 6;
 const SHORT: usize = 3;
 
 /// Words that do not tell customers apart.
-const SMALL: &[&str] = &["the", "and", "of", "a", "an", "la", "le", "les", "el", "los", "die", "der", "das", "und", "et"];
+const SMALL: &[&str] =
+    &["the", "and", "of", "a", "an", "la", "le", "les", "el", "los", "die", "der", "das", "und", "et"];
 
 /// Abbreviations and other spellings of words that many names have.
 const WRITTEN_OUT: &[(&str, &str)] = &[
@@ -121,7 +122,21 @@ const WRITTEN_OUT: &[(&str, &str)] = &[
 
 /// Words of which two customers have each another one.
 const TELL_APART: &[&[&str]] = &[
-    &["east", "west", "north", "south", "central", "northeast", "northwest", "southeast", "southwest", "ne", "nw", "se", "sw"],
+    &[
+        "east",
+        "west",
+        "north",
+        "south",
+        "central",
+        "northeast",
+        "northwest",
+        "southeast",
+        "southwest",
+        "ne",
+        "nw",
+        "se",
+        "sw",
+    ],
     &["eastern", "western", "northern", "southern"],
     &["uptown", "downtown", "midtown"],
     &["upper", "lower", "middle", "inner", "outer"],
@@ -142,10 +157,11 @@ fn plain_words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for (place, word) in all.iter().enumerate() {
         // `A & B` is not `AB`.
-        let between_letters = is_letter(place.checked_sub(1).and_then(|before| all.get(before))) && is_letter(all.get(place + 1));
+        let between_letters =
+            is_letter(place.checked_sub(1).and_then(|before| all.get(before))) && is_letter(all.get(place + 1));
         let small = SMALL.contains(&word.as_str()) && !between_letters;
-        let lone = word == "a" && is_letter(all.get(place + 1));
-        if small && !lone {
+        let letter = word == "a" && is_letter(all.get(place + 1));
+        if small && !letter {
             continue;
         }
         let long = WRITTEN_OUT.binary_search_by_key(&word.as_str(), |(short, _)| short);
@@ -160,7 +176,7 @@ fn skeleton(word: &str) -> String {
     let mut bones = String::new();
     for (place, c) in folded.chars().enumerate() {
         let is_vowel = matches!(c, 'a' | 'e' | 'i' | 'o' | 'u');
-        if (place == 0 || !is_vowel) && !(bones.ends_with(c) && !c.is_numeric()) {
+        if (place == 0 || !is_vowel) && (c.is_numeric() || !bones.ends_with(c)) {
             bones.push(c);
         }
     }
@@ -238,7 +254,8 @@ fn by_words(one: &Spelled, other: &Spelled, weight: &dyn Fn(&str) -> f32) -> (u8
         _ => {
             let more = if ours.is_empty() { theirs } else { ours };
             // The name of a place behind the name of a company is perhaps its other house, perhaps another company.
-            let divides = more.iter().any(|word| is_number(word) || TELL_APART.iter().any(|words| words.contains(word)));
+            let divides =
+                more.iter().any(|word| is_number(word) || TELL_APART.iter().any(|words| words.contains(word)));
             let part = of_common / (of_common + sum(&more));
             let most: f32 = if divides { 45.0 } else { 72.0 };
             let least: f32 = if forgiven.is_empty() { 40.0 } else { 30.0 };
@@ -286,9 +303,9 @@ fn is_number(word: &str) -> bool {
 fn told_apart<'a>(ours: &[&'a str], theirs: &[&'a str]) -> Option<(&'a str, &'a str)> {
     ours.iter().find_map(|one| {
         let group = TELL_APART.iter().find(|words| words.contains(one));
-        let other = theirs.iter().find(|other| {
-            (is_number(one) && is_number(other)) || group.is_some_and(|words| words.contains(other))
-        });
+        let other = theirs
+            .iter()
+            .find(|other| (is_number(one) && is_number(other)) || group.is_some_and(|words| words.contains(other)));
         other.map(|other| (*one, *other))
     })
 }
@@ -308,18 +325,22 @@ fn forgive<'a>(ours: &mut Vec<&'a str>, theirs: &mut Vec<&'a str>) -> Vec<&'a st
 fn is_misspelled(one: &str, other: &str) -> bool {
     let long = |word: &str| word.len() > SHORT && word.chars().nth(SHORT).is_some() && !is_number(word);
     // Most pairs end here, before anything is written anew.
-    let first = |word: &str| word.bytes().next().map(|byte| match byte {
-        b'c' => b'k',
-        b'p' => b'f',
-        b'z' => b's',
-        b'y' => b'i',
-        other => other,
-    });
+    let first = |word: &str| {
+        word.bytes().next().map(|byte| match byte {
+            b'c' => b'k',
+            b'p' => b'f',
+            b'z' => b's',
+            b'y' => b'i',
+            other => other,
+        })
+    };
     first(one) == first(other)
         && one.len().abs_diff(other.len()) <= SHORT
         && long(one)
         && long(other)
-        && (umlauts(one) == umlauts(other) || skeleton(one) == skeleton(other) || strsim::damerau_levenshtein(one, other) <= 1)
+        && (umlauts(one) == umlauts(other)
+            || skeleton(one) == skeleton(other)
+            || strsim::damerau_levenshtein(one, other) <= 1)
 }
 
 /// `Mueller` is `Müller`, which has lost its dots already.

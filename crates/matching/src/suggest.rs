@@ -15,7 +15,7 @@ pub const CERTAIN: u8 = 85;
 /// From here on it is worth a note.
 pub const LIKELY: u8 = 55;
 /// Below, it is none.
-const LEAST: u8 = 35;
+pub(crate) const LEAST: u8 = 35;
 /// So many companies are named for one org.
 const NAMED: usize = 3;
 /// Two companies whose scores are nearer than this cannot be told apart.
@@ -167,7 +167,9 @@ pub(crate) fn capped(score: u8, own: bool, apart: bool) -> u8 {
 /// What speaks against a name that is not quite the same.
 pub(crate) fn doubt_of(likeness: &Likeness, score: u8) -> Option<Reason> {
     match likeness {
-        Likeness::Apart(ours, theirs) => Some(Reason::new("names-apart", format!("the names differ: {ours} / {theirs}"))),
+        Likeness::Apart(ours, theirs) => {
+            Some(Reason::new("names-apart", format!("the names differ: {ours} / {theirs}")))
+        }
         Likeness::Branch(more) => Some(Reason::new("names-apart", format!("only one name has: {}", more.join(", ")))),
         Likeness::Common(words) if score >= 25 && !words.is_empty() => {
             Some(Reason::new("names-apart", "each name has words of its own"))

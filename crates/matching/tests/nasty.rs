@@ -170,7 +170,8 @@ fn org(number: usize, name: &str, holds: &Holds) -> VendorOrg {
 #[test]
 fn no_wrong_one_is_certain_and_nearly_every_right_one_is_first() {
     let companies = companies();
-    let orgs: Vec<VendorOrg> = ORGS.iter().enumerate().map(|(number, (name, holds, _))| org(number, name, holds)).collect();
+    let orgs: Vec<VendorOrg> =
+        ORGS.iter().enumerate().map(|(number, (name, holds, _))| org(number, name, holds)).collect();
     let subjects = orgs.iter().map(|org| Subject { org, known: Known::Open }).collect();
     let parts = [Part { integration: "vendor", kind: "huntress", orgs: subjects }];
     let psa_columns = BTreeMap::from([("autotask".to_owned(), Vec::new())]);
@@ -180,7 +181,9 @@ fn no_wrong_one_is_certain_and_nearly_every_right_one_is_first() {
     let mut wrong = Vec::new();
     for (suggestion, (name, _, truth)) in suggestions.iter().zip(ORGS) {
         let best = suggestion.best().map(|best| (companies[best.company].company.name.as_str(), best));
-        let told = best.as_ref().map(|(company, best)| format!("{company} {} {:?} {:?}", best.score, best.evidence, best.doubts));
+        let told = best
+            .as_ref()
+            .map(|(company, best)| format!("{company} {} {:?} {:?}", best.score, best.evidence, best.doubts));
         known += u32::from(truth.is_some());
         if best.is_some() && best.as_ref().map(|(company, _)| *company) == *truth {
             right += 1;
@@ -197,7 +200,10 @@ fn no_wrong_one_is_certain_and_nearly_every_right_one_is_first() {
             wrong.push(format!("{name}: {told:?}"));
         }
     }
-    println!("{known} orgs are a company's: {right} have it first, {certain} of them are certain; wrong: {}", wrong.len());
+    println!(
+        "{known} orgs are a company's: {right} have it first, {certain} of them are certain; wrong: {}",
+        wrong.len()
+    );
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(right * 100 >= known * 97, "{right} of {known}");
     assert!(certain * 100 >= known * 70, "{certain} of {known}");

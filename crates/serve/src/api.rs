@@ -381,15 +381,24 @@ mod tests {
                 ways.push((method.to_uppercase(), path.clone(), guarded));
                 let response = ask(&app, &method.to_uppercase(), &path.replace("{format}", "csv"), &token).await;
                 let status = response.status().as_u16();
-                assert!(operation["responses"].get(status.to_string()).is_some(), "{method} {path}: {status} is not described");
+                assert!(
+                    operation["responses"].get(status.to_string()).is_some(),
+                    "{method} {path}: {status} is not described"
+                );
                 let body = text(response).await;
                 assert!(!body.contains("nothing at this address") && status != 405, "{method} {path}: {body}");
                 let without = ask(&app, &method.to_uppercase(), path, "").await.status();
-                assert_eq!(without == StatusCode::UNAUTHORIZED, guarded || path == "/" || path == "/login", "{method} {path}");
+                assert_eq!(
+                    without == StatusCode::UNAUTHORIZED,
+                    guarded || path == "/" || path == "/login",
+                    "{method} {path}"
+                );
             }
         }
-        let mut there: Vec<_> =
-            routes().into_iter().map(|route| (route.method.to_string(), route.path.to_owned(), route.guarded)).collect();
+        let mut there: Vec<_> = routes()
+            .into_iter()
+            .map(|route| (route.method.to_string(), route.path.to_owned(), route.guarded))
+            .collect();
         ways.sort();
         there.sort();
         assert_eq!(ways, there);

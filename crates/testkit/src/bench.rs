@@ -187,7 +187,7 @@ impl Bench {
         let metrics = self.entry.meta.metrics.iter().copied();
         let mut context = Context {
             integration: self.case.slug.to_owned(),
-            url: (self.entry.meta.default_url != Some(NO_URL)).then(|| self.server.url()),
+            url: (!self.case.finds_url && self.entry.meta.default_url != Some(NO_URL)).then(|| self.server.url()),
             max_concurrency: None,
             requests_per_minute: None,
             metrics: metrics.filter(|metric| !self.case.unasked.contains(&metric.name)).collect(),

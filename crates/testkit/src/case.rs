@@ -18,6 +18,8 @@ pub struct Case {
     pub slug: &'static str,
     /// Its own settings, secrets resolved.
     pub settings: Value,
+    /// Whether the settings have no `url`, as the connector finds it out itself.
+    pub finds_url: bool,
     /// Metrics, by name, that are not asked for; where it is empty, all are.
     pub unasked: Vec<&'static str>,
     /// Headers that every request but one for a token must carry.

@@ -85,12 +85,12 @@ const STEPS: &[(&str, Step)] = &[
     ("finds_nothing", |bench| Box::pin(desk::finds_nothing(bench))),
     ("once", |bench| Box::pin(desk::once(bench))),
     ("declared", |bench| Box::pin(claims::declared(bench))),
-    ("documented", |bench| Box::pin(async { claims::documented(bench) })),
+    ("documented", |bench| Box::pin(async { claims::documented(bench.entry) })),
 ];
 
 /// What is watched in every step besides what the step is about.
 const POLITE: &str = "polite";
-const QUIET: &str = "quiet";
+pub(crate) const QUIET: &str = "quiet";
 
 /// Runs the suite.
 ///
@@ -154,6 +154,6 @@ pub async fn examine(case: Case) -> Vec<Failure> {
 }
 
 #[allow(clippy::print_stderr, reason = "a skip must be seen where the tests are run")]
-fn say_skipped(slug: &str, step: &str, reason: &str) {
+pub(crate) fn say_skipped(slug: &str, step: &str, reason: &str) {
     eprintln!("{slug}: the step `{step}` is skipped: {reason}");
 }

@@ -10,18 +10,23 @@
 //! | `server`, `request` | the fixture server: what it answers, and which request is meant |
 //! | `picture` | what came out, in a form that can be compared |
 //! | `overheard` | everything that was said, searched for secrets |
+//! | [`mail`] | the same for whatever sends mail: a case, a mailbox that says what arrived, the suite |
+//! | [`smtp`] | a real mail server, started by a test |
 //! | [`world`] | the fake clock and the state folder in memory |
 
 mod bench;
 pub mod case;
 pub mod conformance;
+pub mod mail;
 mod overheard;
 mod picture;
 mod request;
 mod server;
+pub mod smtp;
 mod steps;
 pub mod world;
 
 pub use case::{Case, Company, Desk, Exchange, Expected, Org, Part};
 pub use conformance::{Failure, conformance, counts, examine, ticket_conformance};
+pub use mail::{Arrived, MailCase, Mailbox, Mood, Site, mail_conformance};
 pub use world::TestWorld;

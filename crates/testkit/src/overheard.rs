@@ -22,16 +22,20 @@ struct Said(Arc<Mutex<Vec<u8>>>);
 
 impl Overheard {
     pub(crate) fn new(case: &Case) -> Self {
+        // A credential in Base64 does not show its planted word.
+        let headers = case.auth.iter().map(|(_, value)| value.rsplit(' ').next().unwrap_or_default());
+        Self::listening(headers.filter(|word| word.len() > 8 && !word.contains("{{")).map(str::to_owned))
+    }
+
+    /// An ear for planted words, and for these.
+    pub(crate) fn listening(words: impl Iterator<Item = String>) -> Self {
         let said = Said::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
             .with_ansi(false)
             .with_writer(said.clone())
             .finish();
-        // A credential in Base64 does not show its planted word.
-        let headers = case.auth.iter().map(|(_, value)| value.rsplit(' ').next().unwrap_or_default());
-        let encoded = headers.filter(|word| word.len() > 8 && !word.contains("{{")).map(str::to_owned);
-        let forbidden = std::iter::once(PLANTED.to_owned()).chain(encoded).collect();
+        let forbidden = std::iter::once(PLANTED.to_owned()).chain(words).collect();
         Self { said, forbidden, _tracing: tracing::subscriber::set_default(subscriber) }
     }
 

@@ -143,7 +143,8 @@ pub(super) struct AlertWays {
 }
 
 pub(super) fn lacks(integration: &str, what: &str) -> Error {
-    Error::config(format!("the integration `{integration}` has no {what}"))
+    let message = format!("the integration `{integration}` has no {what} with the keys that it has now");
+    Error::config(message).advice("`tallysheet integrations NAME` lists them all")
 }
 
 fn value(field: &Field) -> serde_json::Value {

@@ -27,7 +27,7 @@ impl Deliver for EmailDelivery {
             subject: report.title(&self.subject),
             body: message::body(report)?,
             attachments: report.attachment(self.file_name.as_deref()).into_iter().collect(),
-            message_id: format!("{}.{}@tallysheet", report.run.id, self.name),
+            message_id: format!("tallysheet.{}.{}", report.run.id, self.name),
         };
         let named = self.mailer.send(&mail).await?;
         let reference = named.unwrap_or_else(|| self.recipients.join(", "));

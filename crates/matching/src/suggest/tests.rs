@@ -18,7 +18,10 @@ fn ids(ids: &[&str]) -> Link {
 /// Company, score, kinds of evidence, kinds of doubts, of the best of each org.
 type Told = Option<(usize, u8, Vec<&'static str>, Vec<&'static str>)>;
 
-fn told(companies: Vec<Company>, parts: &[(&str, &str, &[(VendorOrg, Known)])]) -> Vec<Told> {
+/// Integration, kind, orgs.
+type Vendor<'a> = (&'a str, &'a str, &'a [(VendorOrg, Known)]);
+
+fn told(companies: Vec<Company>, parts: &[Vendor<'_>]) -> Vec<Told> {
     let parts: Vec<Part<'_>> = parts
         .iter()
         .map(|(integration, kind, orgs)| Part {
@@ -56,7 +59,11 @@ fn each_kind_of_evidence_is_named_and_one_of_its_own_makes_certain() {
         (org("Other").hint(Hint::Domain("acme.example".into())), vec!["contact-domain"], false),
         (org("Other").hint(Hint::Reference("4711".into())), vec!["reference"], false),
         (org("Other").hint(Hint::Name("Acme Dental".into())), vec!["name"], true),
-        (org("Acme Dental Depot").hint(Hint::Domain("acme.example".into())), vec!["name-alike", "contact-domain"], false),
+        (
+            org("Acme Dental Depot").hint(Hint::Domain("acme.example".into())),
+            vec!["name-alike", "contact-domain"],
+            false,
+        ),
     ];
     for (org, evidence, certain) in cases {
         let told = told(companies(), &[("v", "huntress", &[open(org.clone())]), ("graph", "microsoft-graph", &[])]);
@@ -73,7 +80,10 @@ fn what_the_file_says_of_one_vendor_helps_at_another() {
     let known = (VendorOrg::new("p1", "Foxglove Inc").domain("foxglove.example"), Known::As(0));
     let found = told(
         companies,
-        &[("pax8", "pax8", &[known]), ("duo", "duo", &[open(VendorOrg::new("1", "Foxglove").domain("foxglove.example"))])],
+        &[
+            ("pax8", "pax8", &[known]),
+            ("duo", "duo", &[open(VendorOrg::new("1", "Foxglove").domain("foxglove.example"))]),
+        ],
     );
     let (company, score, evidence, _) = found[0].clone().unwrap();
     assert_eq!((company, evidence), (0, vec!["domain", "name"]));
@@ -133,7 +143,11 @@ fn the_first_file_is_made_of_equal_names_and_nothing_is_guessed() {
         org("4", "Twice"),
         org("5", "TWICE"),
     ];
-    let two = [org("a", "ACME DENTAL"), org("b", "Foxglove").domain("acme.example"), org("c", "Smith Dental West").domain("smith.example")];
+    let two = [
+        org("a", "ACME DENTAL"),
+        org("b", "Foxglove").domain("acme.example"),
+        org("c", "Smith Dental West").domain("smith.example"),
+    ];
     let parts: Vec<Part<'_>> = [("one", &one[..]), ("two", &two[..])]
         .into_iter()
         .map(|(integration, orgs)| Part {

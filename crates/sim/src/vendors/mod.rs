@@ -1,5 +1,6 @@
 //! The vendors, one file each. A new one is a new file and a line in [`VENDORS`].
 
+mod autotask;
 mod auvik;
 mod connectwise_asio;
 mod connectwise_automate;
@@ -9,15 +10,20 @@ mod datto_rmm;
 mod datto_west;
 mod dropsuite;
 mod duo;
+mod freshdesk;
+mod halopsa;
 mod huntress;
 mod immybot;
 mod itglue;
+mod kaseya_bms;
 mod microsoft_graph;
 mod ninjaone;
 mod pax8;
 mod proofpoint_essentials;
 mod sentinelone;
+mod servicenow;
 mod sherweb;
+mod superops;
 mod tdsynnex_stellr;
 mod tdsynnex_streamone_ion;
 
@@ -83,7 +89,16 @@ const VENDORS: &[Invent] = &[
 ];
 
 /// The PSAs, each by its integration's name. An MSP has one of them.
-const PSAS: &[(&str, InventPsa)] = &[("connectwise-psa", connectwise_psa::psa)];
+const PSAS: &[(&str, InventPsa)] = &[
+    ("connectwise-psa", connectwise_psa::psa),
+    ("autotask", autotask::psa),
+    ("halopsa", halopsa::psa),
+    ("kaseya-bms", kaseya_bms::psa),
+    ("servicenow", servicenow::psa),
+    ("freshdesk", freshdesk::psa),
+    ("superops", superops::psa),
+    ("ninjaone", ninjaone::psa),
+];
 
 /// The vendors of an MSP with this PSA, and what belongs to the PSA; nothing where there is no such PSA.
 pub(crate) fn all(msp: &Msp, base: &str, psa: &str) -> Option<(Vec<Vendor>, Desk, String)> {

@@ -28,7 +28,7 @@ pub(crate) async fn happy(bench: &Bench) -> Vec<String> {
         let counted = if bench.offers(Ask::Counts) { bench.calm(Ask::Counts).asked(index) } else { 0 };
         match (exchange.role, counted) {
             (Role::List, 1) | (Role::Token, 0 | 1) | (Role::Check, 0) => {}
-            (Role::List, 0) if asked_by != Ask::Check => {}
+            (Role::List, 0) if asked_by != Ask::Check || !bench.offers(Ask::Counts) => {}
             (Role::List, times) => found.push(format!("{name} was asked {times} times, expected once")),
             (Role::Token, times) => found.push(format!("{name} was asked {times} times, for one token")),
             (Role::Check, _) => found.push(format!("{name} is for `check`, but `counts` asked it")),

@@ -5,7 +5,7 @@ use crate::steps::{lists, rows};
 use crate::world::TestWorld;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use tallysheet_core::{Capability, Counted, Metric, MetricDef, MetricKind, Outcome};
+use tallysheet_core::{Capability, Counted, Entry, Metric, MetricDef, MetricKind, Outcome};
 
 /// The headings of a connector's README, behind the first.
 const HEADINGS: [&str; 5] = ["Credential", "Settings", "Limits", "Quirks", "Sources"];
@@ -109,22 +109,22 @@ fn defines(def: &MetricDef, metric: &Metric) -> bool {
 }
 
 /// The README tells all, and the example is right.
-pub(crate) fn documented(bench: &Bench) -> Vec<String> {
-    let slug = bench.case.slug;
+pub(crate) fn documented(entry: &Entry) -> Vec<String> {
+    let slug = entry.meta.slug;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../connectors").join(slug);
-    let schema = (bench.entry.settings)();
+    let schema = (entry.settings)();
     let keys: Vec<&String> =
         schema.get("properties").and_then(|keys| keys.as_object()).into_iter().flatten().map(|(key, _)| key).collect();
     let required = schema.get("required").and_then(|keys| keys.as_array()).into_iter().flatten();
     let mut required: Vec<&str> = required.filter_map(|key| key.as_str()).collect();
-    if bench.entry.meta.default_url.is_none() {
+    if entry.meta.default_url.is_none() {
         required.push("url");
     }
 
     let mut found = Vec::new();
     match read(&folder.join("README.md")) {
         Ok(readme) => {
-            let counts = bench.entry.meta.capabilities.contains(&Capability::Counts);
+            let counts = entry.meta.capabilities.contains(&Capability::Counts);
             let first = if counts { &FIRST_HEADING[..1] } else { &FIRST_HEADING[1..] };
             let heading = |heading: &&&str| !readme.lines().any(|line| line.trim_end() == format!("## {heading}"));
             found.extend(

@@ -124,7 +124,7 @@ pub(crate) async fn once(bench: &Bench) -> Vec<String> {
             match run.result {
                 Err(error) if error.maybe_done() => {}
                 Err(error) => {
-                    found.push(format!("{name}, always {status}: it is not told that it may be done: {error}"))
+                    found.push(format!("{name}, always {status}: it is not told that it may be done: {error}"));
                 }
                 Ok(_) => found.push(format!("{name}, always {status}: it succeeded")),
             }
