@@ -84,6 +84,16 @@ pub(crate) enum Command {
     History(HistoryArguments),
     /// The figures of a month, by each vendor's own rule
     Report(ReportArguments),
+    /// Keep the schedules, and answer the HTTP API and the page
+    Serve {
+        #[command(subcommand)]
+        command: Option<ServeCommand>,
+    },
+    /// Hand the schedules to the operating system's scheduler
+    Schedule {
+        #[command(subcommand)]
+        command: ScheduleCommand,
+    },
     /// The JSON Schema of the config, for editors
     Schema,
 }
@@ -150,6 +160,50 @@ pub(crate) struct RunArguments {
     /// Write the run's log here, one JSON object a line
     #[arg(long, value_name = "PATH")]
     pub(crate) log: Option<PathBuf>,
+    /// Make this schedule's run now
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "no_deliver"])]
+    pub(crate) schedule: Option<String>,
+    /// With --schedule: only if a time of it has passed that was not run
+    #[arg(long, requires = "schedule")]
+    pub(crate) if_due: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ServeCommand {
+    /// Make a token for the HTTP API; it is shown once
+    Token {
+        /// Whose it is
+        name: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// Write what the scheduler needs, and say how to switch it on
+    Install(InstallArguments),
+}
+
+#[derive(Args)]
+pub(crate) struct InstallArguments {
+    /// Only these schedules
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Only show it
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// For the machine instead of for you
+    #[arg(long)]
+    pub(crate) system: bool,
+    /// Which scheduler [default: that of this system]
+    #[arg(long = "for", value_name = "SCHEDULER")]
+    pub(crate) scheduler: Option<SchedulerWord>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum SchedulerWord {
+    Systemd,
+    Launchd,
+    Windows,
 }
 
 #[derive(Args)]

@@ -1,6 +1,7 @@
 //! From text to a [`Config`]: find the keys, layer the environment over the file, check all, decode, check what spans sections.
 
 use crate::Config;
+use crate::alert;
 use crate::check::{check, choice};
 use crate::delivery;
 use crate::guard;
@@ -9,6 +10,7 @@ use crate::overrides::{Override, Overrides, as_tables, folded};
 use crate::places::{Places, Problems, below, section};
 use crate::run::Run;
 use crate::schedule;
+use crate::serve;
 use crate::shape::shape;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -134,6 +136,12 @@ impl Loader<'_> {
             _ => Guard::default(),
         };
         let rules = guard::rules(&merged["report"], &integrations, self);
+        let mut keys = |table: &str| match merged[table].take() {
+            Value::Object(keys) => keys,
+            _ => Map::new(),
+        };
+        let serve = serve::read(keys("serve"), self);
+        let alert = alert::read(keys("alert"), &integrations, self);
         let base_dir: PathBuf = self.base_dir.to_owned();
         let run = run.beside(&base_dir);
         Some(Config {
@@ -145,6 +153,8 @@ impl Loader<'_> {
             schedules,
             guard,
             rules,
+            serve,
+            alert,
             environment,
         })
     }

@@ -31,6 +31,8 @@ pub(crate) fn shape(file: &Value, overrides: &Overrides<'_>, registry: &Registry
             "schedule": table(schedules),
             "guard": guard,
             "report": report,
+            "serve": schema::serve(),
+            "alert": schema::alert(),
         },
     })
 }

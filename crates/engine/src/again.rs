@@ -33,6 +33,8 @@ pub async fn deliver_again(
     run.exit_status = exit_status(run.status, &delivered.outcomes);
     outcomes.extend(delivered.outcomes);
     run.deliveries = outcomes;
+    // One that was cut off while it was delivered has ended now.
+    run.finished_at.get_or_insert_with(|| world.now());
     store.keep(&run, &delivered.files).await?;
     Ok(run)
 }

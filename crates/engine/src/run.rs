@@ -1,7 +1,7 @@
 //! One run, from the first question to the kept result.
 
 use crate::account::{Guard, Guards};
-use crate::collect::{Collected, Progress, collect};
+use crate::collect::{Collected, Event, Progress, collect};
 use crate::deliver::{INCOMPLETE, Way, deliver_all};
 use crate::directory::{self, with_directory};
 use crate::keep::{is_fixed, keep, keep_undelivered};
@@ -21,10 +21,15 @@ use tallysheet_core::{Code, Error, Level, Notice, Phase, World};
 
 /// Runs a plan. It always ends with a [`Run`]; what went wrong stands in its log, its status and its exit status.
 pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
+    let id = run_id(&*plan.world);
+    run_as(id, plan, progress).await
+}
+
+/// The same under a [`run_id`] that was chosen before, for those who must know it should the run be cut off.
+pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
     let world = plan.world.clone();
     let mut log = Log::new(world.clone());
     let started_at = world.now();
-    let id = run_id(&*world);
     log.extend(plan.notices);
 
     let store = plan.store.clone();
@@ -117,6 +122,7 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
             log.say(Notice::new(Level::Info, Phase::Deliver, Code::NoDelivery, "there is no delivery and no output"));
         }
         run.log = log.entries();
+        progress.event(Event::Delivering);
         if let Err(error) = keep_undelivered(&*store, &run).await {
             log.say(unkept(&error));
         }
@@ -204,7 +210,7 @@ pub(crate) fn skipped(names: impl Iterator<Item = (String, String, Option<&'stat
 }
 
 /// `20261125T180000Z-4f2a`: sorts by time, and no two are alike.
-pub(crate) fn run_id(world: &dyn World) -> String {
+pub fn run_id(world: &dyn World) -> String {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a random number below 65536")]
     let tail = (world.random() * 65536.0) as u16;
     format!("{}-{tail:04x}", world.now().strftime("%Y%m%dT%H%M%SZ"))

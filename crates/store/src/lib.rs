@@ -135,6 +135,12 @@ pub trait Store: Send + Sync {
     async fn accept(&self, run_id: &str, companies: Option<&[String]>) -> Result<Option<Vec<Accepted>>>;
     /// Deletes what is older: whole runs, but for the newest that counted something, and counts.
     async fn forget(&self, runs_before: Option<Timestamp>, counts_before: Option<Timestamp>) -> Result<()>;
+    /// A small thing that is remembered by name: a schedule's last time, the day of an alert.
+    async fn note(&self, name: &str) -> Result<Option<String>>;
+    /// Remembers it, in place of what was there.
+    async fn keep_note(&self, name: &str, text: &str) -> Result<()>;
+    /// Remembers it if what is there is still `before`. Of several who try at once, one is told `true`.
+    async fn swap_note(&self, name: &str, before: Option<&str>, text: &str) -> Result<bool>;
     /// Where it is, as people are told it.
     fn place(&self) -> String;
 }

@@ -52,6 +52,12 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;
 ",
     counts::TABLES,
+    "
+    CREATE TABLE note (
+        name TEXT PRIMARY KEY,
+        text TEXT NOT NULL
+    ) STRICT;
+",
 ];
 
 /// Runs in a SQLite file.
@@ -279,6 +285,33 @@ impl Store for Sqlite {
             }
             step.commit()?;
             Ok(())
+        })
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<String>> {
+        self.with_connection(|connection| {
+            let query = "SELECT text FROM note WHERE name = ?1";
+            Ok(connection.query_row(query, [name], |row| row.get(0)).optional()?)
+        })
+    }
+
+    async fn keep_note(&self, name: &str, text: &str) -> Result<()> {
+        self.with_connection(|connection| {
+            connection.execute("INSERT OR REPLACE INTO note VALUES (?1, ?2)", [name, text])?;
+            Ok(())
+        })
+    }
+
+    async fn swap_note(&self, name: &str, before: Option<&str>, text: &str) -> Result<bool> {
+        self.with_connection(|connection| {
+            let changed = match before {
+                None => connection.execute("INSERT OR IGNORE INTO note VALUES (?1, ?2)", [name, text])?,
+                Some(before) => {
+                    let update = "UPDATE note SET text = ?2 WHERE name = ?1 AND text = ?3";
+                    connection.execute(update, [name, text, before])?
+                }
+            };
+            Ok(changed == 1)
         })
     }
 
@@ -521,6 +554,18 @@ mod tests {
         let columns = store.columns().await.unwrap();
         assert_eq!(columns["pax8"], [column("New")]);
         assert_eq!(columns["duo"], [column("D")]);
+    }
+
+    #[tokio::test]
+    async fn a_note_is_swapped_by_one_only() {
+        let store = Sqlite::in_memory().unwrap();
+        assert_eq!(store.note("alert/pax8").await.unwrap(), None);
+        assert!(store.swap_note("alert/pax8", None, "2026-11-01").await.unwrap());
+        assert!(!store.swap_note("alert/pax8", None, "2026-11-02").await.unwrap());
+        assert!(store.swap_note("alert/pax8", Some("2026-11-01"), "2026-11-02").await.unwrap());
+        assert!(!store.swap_note("alert/pax8", Some("2026-11-01"), "2026-11-03").await.unwrap());
+        store.keep_note("alert/pax8", "").await.unwrap();
+        assert_eq!(store.note("alert/pax8").await.unwrap().as_deref(), Some(""));
     }
 
     #[tokio::test]
