@@ -36,11 +36,11 @@ pub(crate) async fn companies(global: &Global, command: &CompaniesCommand) -> Re
         CompaniesCommand::List => list(global, &who)?,
         CompaniesCommand::Suggest { min_score, output } => suggest(global, &who, *min_score, output.as_deref())?,
         CompaniesCommand::Accept { min_score, yes, .. } => {
-            let taken = match choices {
-                Some((path, choices)) => Some(who.chosen(&path.display().to_string(), &choices)?),
+            let (taken, said) = match choices {
+                Some((path, choices)) => (who.chosen(&path.display().to_string(), &choices)?, true),
                 None => taken(global, &who, *min_score, *yes)?,
             };
-            accept(global, &setup, &who, taken)?;
+            accept(global, &setup, &who, &taken, said)?;
         }
         CompaniesCommand::Export { from, output } => export(global, &setup, &who, *from, output.as_deref())?,
     }
@@ -94,33 +94,26 @@ fn written(global: &Global, path: &Path, rows: &[ChoiceRow]) -> Result<()> {
     ))
 }
 
-/// What is to be accepted: all of a score, or one by one on a terminal. Nothing where nobody said yes.
-fn taken(global: &Global, who: &Who, least: Option<u8>, yes: bool) -> Result<Option<Vec<Taken>>> {
+/// What is to be accepted, all of a score or one by one on a terminal; and whether someone said yes to it.
+fn taken(global: &Global, who: &Who, least: Option<u8>, yes: bool) -> Result<(Vec<Taken>, bool)> {
     let certain = who.certain(least.unwrap_or(CERTAIN));
-    if yes || certain.is_empty() && least.is_some() {
-        return Ok(Some(certain));
+    if yes {
+        return Ok((certain, true));
     }
     if global.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         output::print_or_not(global.json, &show::taken(who, &certain))?;
-        return Ok(None);
+        return Ok((certain, false));
     }
-    ask::ask(who, certain)
+    Ok(ask::ask(who, &certain)?.map_or((certain, false), |taken| (taken, true)))
 }
 
-fn accept(global: &Global, setup: &Setup, who: &Who, taken: Option<Vec<Taken>>) -> Result<()> {
-    let certain;
-    let (taken, said) = match &taken {
-        Some(taken) => (taken, true),
-        None => {
-            certain = who.certain(CERTAIN);
-            (&certain, false)
-        }
-    };
+fn accept(global: &Global, setup: &Setup, who: &Who, taken: &[Taken], said: bool) -> Result<()> {
     let changes = who.changes(taken);
     let path = if said && !taken.is_empty() { Some(write(who, &changes, &*setup.world)?) } else { None };
     if global.json {
+        let what = if said { "accepted" } else { "would_accept" };
         return output::print_json(&json!({ "written": path.map(|path| path.display().to_string()),
-            "accepted": show::taken_json(who, taken), "left": who.suggestions.len().saturating_sub(taken.len()) }));
+            what: show::taken_json(who, taken), "left": who.suggestions.len().saturating_sub(taken.len()) }));
     }
     match path {
         Some(path) => output::print(&format!(
@@ -137,9 +130,8 @@ fn accept(global: &Global, setup: &Setup, who: &Who, taken: Option<Vec<Taken>>) 
 fn export(global: &Global, setup: &Setup, who: &Who, from: Option<ExportFrom>, output: Option<&Path>) -> Result<()> {
     let from = match from {
         Some(ExportFrom::Directory) => Export::Directory,
-        Some(ExportFrom::Vendors) => Export::Vendors,
         None if setup.config.run.directory.is_some() => Export::Directory,
-        None => Export::Vendors,
+        Some(ExportFrom::Vendors) | None => Export::Vendors,
     };
     let configured = setup.config.run.companies.clone();
     let is_configured = output.is_none() && configured.is_some();

@@ -89,7 +89,7 @@ async fn suggestions_are_written_only_where_someone_said_so() {
     names.sort();
     names.dedup();
     let file =
-        format!("#tier;company;huntress\r\n{}", names.iter().map(|name| format!("gold;{name}")).collect::<String>());
+        format!("#tier;company;huntress\r\n{}", names.iter().flat_map(|name| ["gold;", name]).collect::<String>());
     msp.write("companies.csv", &file);
 
     let shown = stdout(&msp.run(&["companies", "suggest"]).await);
@@ -119,7 +119,12 @@ async fn suggestions_are_written_only_where_someone_said_so() {
     for (line, before) in after.lines().skip(1).zip(file.lines().skip(1)) {
         assert!(line.starts_with(before.trim_end_matches(';')), "{line} was {before}");
     }
-    let none = msp.json(&["companies", "accept", "--yes"]).await;
+    // What was written speaks for more at other vendors, until nothing is left that is certain.
+    let mut none = msp.json(&["companies", "accept", "--yes"]).await;
+    assert!(none["accepted"].as_array().unwrap().len() < 10, "{none}");
+    for _ in 0..3 {
+        none = msp.json(&["companies", "accept", "--yes"]).await;
+    }
     assert_eq!((&none["written"], none["accepted"].as_array().unwrap().len()), (&Value::Null, 0));
     let sheet = stdout(&msp.run(&["run", "--output", "-"]).await);
     assert!(!sheet.contains("could be"), "{sheet}");

@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod desk;
+
 use futures_util::future::try_join;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tallysheet_core::tally::OfflineLimit;
 use tallysheet_core::wire::{Id, Moment, Word};
 use tallysheet_core::{
@@ -58,14 +61,14 @@ impl ConnectorSpec for NinjaOne {
         slug: "ninjaone",
         title: "NinjaOne",
         default_url: Some("https://app.ninjarmm.com"),
-        capabilities: &[Capability::Counts],
+        capabilities: &[Capability::Counts, Capability::Tickets],
         metrics: METRICS,
-        permissions: "an API app with the scope `monitoring`",
+        permissions: "an API app with the scope `monitoring`; for tickets also `management`, and perhaps a user's `refresh_token`",
     };
 
     fn connect(config: Config, cx: &Context) -> Result<Connector> {
         // No limit is published: five requests a second are thought to be safe (README, Limits).
-        let api = Api::builder(cx, Self::META.default_url).per_minute(300).build()?;
+        let api = Api::builder(cx, Self::META.default_url).per_minute(300).classify(desk::user_wanted).build()?;
         let (client_id, client_secret) = (config.client_id.clone(), config.client_secret.clone());
         let (grant, scope) = match &config.refresh_token {
             // It has the scopes of its sign-in.
@@ -79,7 +82,8 @@ impl ConnectorSpec for NinjaOne {
         let scope = config.scope.as_deref().or(scope);
         let tokens = scope.into_iter().fold(tokens, |tokens, scope| tokens.field("scope", scope));
         let api = api.with_auth(Tokens::new(cx, tokens));
-        Ok(Connector::counting(Self { api, config, cx: cx.clone() }))
+        let me = Arc::new(Self { api, config, cx: cx.clone() });
+        Ok(Connector::new(me.clone()).counts(me.clone()).tickets(me))
     }
 }
 register_connector!(NinjaOne);
@@ -177,7 +181,7 @@ fn told(unknown: &BTreeSet<&str>) -> Vec<Notice> {
 }
 
 #[derive(Deserialize)]
-struct Organization {
+pub(crate) struct Organization {
     id: Id,
     name: String,
 }

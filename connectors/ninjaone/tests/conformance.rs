@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use tallysheet_connector_ninjaone as _;
+use tallysheet_core::ticket::TicketForm;
 use tallysheet_core::{Code, ErrorKind, Level};
-use tallysheet_testkit::{Case, Exchange, Org, TestWorld, conformance, counts, fixture};
+use tallysheet_testkit::{
+    Case, Desk, Exchange, Org, Part, TestWorld, conformance, counts, fixture, ticket_conformance,
+};
 
 const LABELS: [&str; 8] = [
     "Workstations",
@@ -214,4 +218,107 @@ async fn a_class_that_is_not_known_is_told_once_where_it_counts() {
     assert_eq!(notices.len(), 1);
     assert_eq!(notices[0].level, Level::Warning);
     assert!(notices[0].message.ends_with("are in \"Other devices\": toaster"), "{}", notices[0].message);
+}
+
+/// The search for tickets by their title, on the board of all tickets.
+fn search() -> Exchange {
+    Exchange::post("/v2/ticketing/trigger/board/4/run")
+        .json(json!({ "pageSize": 100, "searchCriteria": "Billing Reconciliation",
+            "sortBy": [{ "field": "createTime", "direction": "DESC" }], "includeColumns": ["id", "createTime"] }))
+        .reply(
+            json!({ "data": [{ "id": 78, "createTime": 1_793_512_900.5 }, { "id": 77, "createTime": 1_793_512_880.0 },
+            { "id": 76, "createTime": 1_793_512_860.0 }, { "id": 75, "createTime": 1_793_512_850.0 }],
+            "metadata": { "columns": [], "lastCursorId": 75 } }),
+        )
+        .nothing(json!({ "data": [], "metadata": { "lastCursorId": null } }))
+}
+
+fn ticket(id: u32, client: u32, status: u32, tags: &Value) -> Exchange {
+    Exchange::get(format!("/v2/ticketing/ticket/{id}")).reply(json!({ "id": id, "version": 1, "clientId": client,
+        "subject": "Billing Reconciliation", "status": { "name": "X", "statusId": status }, "tags": tags,
+        "createTime": 1_793_512_800.25 + f64::from(id), "deleted": false }))
+}
+
+fn comment(parts: Vec<Part>) -> Exchange {
+    Exchange::post("/v2/ticketing/ticket/77/comment").multipart(parts).status(204).changes()
+}
+
+fn desk_case() -> Case {
+    let mut case = small(json!({ "scope": "monitoring management" }));
+    case.exchanges[0] = token(&[("grant_type", "client_credentials"), ("scope", "monitoring management")]);
+    case.exchanges.extend([
+        Exchange::get("/v2/ticketing/ticket-form").reply(json!([
+            { "id": 1, "name": "Default", "active": true, "default": true },
+            { "id": 2, "name": "Billing", "active": true }, { "id": 3, "name": "Retired", "active": false }])),
+        Exchange::get("/v2/ticketing/statuses").reply(json!([
+            { "name": "NEW", "displayName": "New", "parentId": null, "statusId": 1000 },
+            { "name": "OPEN", "displayName": "Open", "parentId": null, "statusId": 2000 },
+            { "name": "CLOSED", "displayName": "Closed", "parentId": null, "statusId": 6000 },
+            { "name": "PAID", "displayName": "Paid", "parentId": 6000, "statusId": 6001 }])),
+        Exchange::get("/v2/ticketing/trigger/boards")
+            .reply(json!([{ "id": 4, "name": "All tickets", "system": true }, { "id": 9, "name": "Mine" }])),
+        search(),
+        // A status of one's own below CLOSED is closed; another organization's and another delivery's do not count.
+        ticket(78, 3, 6001, &json!(["billing", Desk::KEY])),
+        ticket(77, 3, 2000, &json!([Desk::KEY])),
+        ticket(76, 5, 1000, &json!([Desk::KEY])),
+        ticket(75, 3, 1000, &json!(["tallysheet:20261001T060000Z-1111:ticket", "x"])),
+        Exchange::post("/v2/ticketing/ticket")
+            .json(json!({ "clientId": 3, "ticketFormId": 2, "subject": "Billing Reconciliation", "status": "1000",
+                "priority": "LOW", "type": "TASK", "severity": "NONE", "tags": [Desk::KEY],
+                "description": { "public": false, "body": Desk::TEXT, "htmlBody": Desk::HTML } }))
+            .reply(json!({ "id": 77, "version": 1 }))
+            .changes(),
+        Exchange::get("/v2/ticketing/ticket/77/log-entry").query("type", "COMMENT").query("pageSize", "100").reply(
+            json!([{ "id": 1, "body": "File: old.csv\n" }, { "id": 2, "body": "Please see the file." }, { "id": 3 }]),
+        ),
+        comment(vec![
+            Part::typed(
+                "comment",
+                "application/json",
+                json!({ "public": false, "body": format!("File: {}", Desk::FILE_NAME) }).to_string(),
+            ),
+            Part::file("files"),
+        ]),
+        comment(vec![Part::typed(
+            "comment",
+            "application/json",
+            json!({ "public": false, "body": Desk::TEXT, "htmlBody": Desk::HTML }).to_string(),
+        )]),
+    ]);
+    case.desk = Some(Desk {
+        form: TicketForm {
+            company: "larkspur dental group".into(),
+            title: "Billing Reconciliation".into(),
+            fields: BTreeMap::from([
+                ("form", "Billing".to_owned()),
+                ("status", "New".to_owned()),
+                ("priority", "low".to_owned()),
+                ("type", "task".to_owned()),
+                ("board", "All tickets".to_owned()),
+            ]),
+            extra: BTreeMap::from([("severity".to_owned(), json!("NONE"))]),
+        },
+        company: ("3", "Larkspur Dental Group"),
+        wrong: vec![
+            ("company", vec!["Larkspur Dental Group (3)"]),
+            ("form", vec!["there are Billing (2), Default (1)"]),
+            ("status", vec!["Closed (6000), New (1000), Open (2000), Paid (6001)"]),
+            ("priority", vec!["HIGH, LOW, MEDIUM, NONE"]),
+            ("type", vec!["INCIDENT", "TASK"]),
+            ("board", vec!["All tickets (4), Mine (9)"]),
+            ("queue", vec!["form, status, priority, type, board"]),
+        ],
+        found: vec![("78", "78", false), ("77", "77", true)],
+        found_of_any_run: vec![("78", "78", false), ("77", "77", true), ("75", "75", true)],
+        created: ("77", "77"),
+        created_with_file: false,
+        attachments: vec!["old.csv"],
+    });
+    case
+}
+
+#[tokio::test]
+async fn tickets_conform() {
+    ticket_conformance(desk_case()).await;
 }

@@ -155,8 +155,8 @@ fn links(
     let mut links = BTreeMap::new();
     for (place, integration) in &columns.links {
         let cell = row.cell(*place);
-        let Some((link, named)) = cell::link(&cell, problems) else { continue };
-        names.extend(named.into_iter().map(|(id, name)| NamedId {
+        let Some((link, of_cell)) = cell::link(&cell, problems) else { continue };
+        names.extend(of_cell.into_iter().map(|(id, name)| NamedId {
             place: (cell.line, cell.column),
             column: integration.clone(),
             id,

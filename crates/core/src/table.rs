@@ -133,10 +133,10 @@ pub fn rows(text: &str, separator: u8) -> Result<Vec<Row>, Cell> {
     for (place, byte) in text.bytes().enumerate() {
         let ends_cell = byte == separator || byte == b'\n' || byte == b'\r';
         at = match at {
-            At::Start if byte == b'"' => At::Quoted,
             At::Quoted if byte == b'"' => At::Quote,
             At::Quoted => At::Quoted,
-            At::Quote if byte == b'"' => At::Quoted,
+            // A quote opens a cell; doubled within one, it belongs to the text.
+            At::Start | At::Quote if byte == b'"' => At::Quoted,
             _ if ends_cell => {
                 cells.push(cell(text, begin..place, begin_line, cells.len()));
                 if byte != separator {

@@ -11,7 +11,7 @@ use tallysheet_core::{Code, Error, ErrorKind, Identity, Level, Notice, Phase, Pr
 use tokio::sync::OnceCell;
 
 /// Ends within this time, a credential is worth a warning.
-const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const SOON: Duration = Duration::from_hours(30 * 24);
 
 /// The account that an integration had in its first good run.
 #[derive(Serialize, Deserialize)]

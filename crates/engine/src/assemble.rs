@@ -134,7 +134,7 @@ pub fn assemble(
         (Vec::new(), enabled().map(|left| (left.name.clone(), left.kind().to_owned())).collect())
     };
     let directory = directory(&config, &integrations, file, &world)?;
-    Ok(Assembled { integrations, world, store, config, companies, headers, directory, deliveries, skipped })
+    Ok(Assembled { integrations, deliveries, world, store, config, companies, headers, directory, skipped })
 }
 
 /// Resolves the secrets of an integration and makes its connector.

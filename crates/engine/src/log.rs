@@ -15,7 +15,11 @@ impl Log {
     }
 
     pub(crate) fn say(&mut self, notice: Notice) {
-        let about = notice.integration.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        let mut about = notice.integration.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        // Most messages name the company themselves.
+        if let Some(company) = notice.company.as_ref().filter(|company| !notice.message.contains(company.as_str())) {
+            about = format!("{about}{company}: ");
+        }
         let code = notice.code.map(|code| format!(" [{code}]")).unwrap_or_default();
         match notice.level {
             Level::Info => tracing::info!("{about}{}{code}", notice.message),

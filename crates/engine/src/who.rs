@@ -324,14 +324,9 @@ impl Who {
             let company = match opinion {
                 Opinion::Ignore => IGNORE.to_owned(),
                 Opinion::Company(company) if *company < self.in_file => self.name(*company).to_owned(),
-                Opinion::Company(company) => match rows.get(company) {
-                    Some(name) => name.clone(),
-                    None => {
-                        let name = self.add_row(*company, &mut named, &mut changes);
-                        rows.insert(*company, name.clone());
-                        name
-                    }
-                },
+                Opinion::Company(company) => {
+                    rows.entry(*company).or_insert_with(|| self.add_row(*company, &mut named, &mut changes)).clone()
+                }
                 Opinion::New(name) => {
                     if named.insert(name.to_lowercase()) {
                         changes.rows.push(NewRow { company: name.clone(), domains: own(vendor) });

@@ -159,8 +159,23 @@ async fn connectwise_psa() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ninjaone() {
+    a_desk_keeps_its_promises("ninjaone", ("status", "Neu", "New (1000)"), "refresh_token").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn autotask() {
     a_desk_keeps_its_promises("autotask", ("queue", "Finanz", "Finance (29682833)"), "Service Desk: Tickets").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn halopsa() {
+    a_desk_keeps_its_promises("halopsa", ("type", "Bilings", "Billing (33)"), "edit:tickets").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kaseya_bms() {
+    a_desk_keeps_its_promises("kaseya-bms", ("queue", "Finanz", "Finance (9)"), "service desk tickets").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -222,8 +222,8 @@ async fn another_account_than_the_first_stops_the_integration() {
     // A credential whose account is not named cannot look like a change.
     let unnamed = vendor(&[("1", "Acme")]);
     for key in ["key-1", "key-2"] {
-        let one = source("pax8", "PAX8", &Vendor { account: Identity::unnamed(key), ..unnamed.clone() });
-        assert_eq!(run(plan(&world, vec![one], vec![company("Acme", &[])]), &Silent).await.exit_status, 0);
+        let keyed = source("pax8", "PAX8", &Vendor { account: Identity::unnamed(key), ..unnamed.clone() });
+        assert_eq!(run(plan(&world, vec![keyed], vec![company("Acme", &[])]), &Silent).await.exit_status, 0);
     }
 }
 
@@ -234,7 +234,7 @@ async fn an_account_is_pinned_by_a_good_run_only_and_warnings_are_told() {
     let failed = run(plan(&world, vec![source("duo", "Duo", &failing)], Vec::new()), &Silent).await;
     assert_eq!(failed.exit_status, 1);
     let soon =
-        Identity { expires: Some(failed.started_at + Duration::from_secs(86_400)), ..Identity::of("Other MSP", "999") };
+        Identity { expires: Some(failed.started_at + Duration::from_hours(24)), ..Identity::of("Other MSP", "999") };
     let good = Vendor { account: soon.sees(0), ..vendor(&[("1", "Acme")]) };
     let run = run(plan(&world, vec![source("duo", "Duo", &good)], vec![company("Acme", &[])]), &Silent).await;
     assert_eq!(run.exit_status, 0);

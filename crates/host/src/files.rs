@@ -180,6 +180,25 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file is left");
     }
 
+    #[test]
+    fn whoever_reads_meanwhile_sees_a_whole_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("companies.csv");
+        let texts = ["old ".repeat(40_000), "new ".repeat(50_000)];
+        fs::write(&path, &texts[0]).unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for turn in 0..40 {
+                    replace_unchanged(&path, texts[turn % 2].as_bytes(), texts[(turn + 1) % 2].as_bytes()).unwrap();
+                }
+            });
+            while !writer.is_finished() {
+                // A crash at any moment leaves what a reader sees at that moment.
+                assert!(texts.contains(&fs::read_to_string(&path).unwrap()));
+            }
+        });
+    }
+
     #[cfg(unix)]
     #[test]
     fn links_and_permissions_stay() {

@@ -207,7 +207,30 @@ impl Api {
         rows.finish(&what)
     }
 
-    /// The same, but `None` where the vendor has no such list (404, 410). One that ends in a 404 is an error.
+    /// The same for pages with numbers from 1 in `parameter`: until as many rows have come as the vendor states, or else
+    /// until a page is empty. `page` is the rows of an answer and the total that it states.
+    pub async fn numbered<P: DeserializeOwned, T>(
+        &self,
+        first: Call,
+        parameter: &str,
+        id: impl Fn(&T) -> &Id,
+        page: impl Fn(P) -> (Vec<T>, Option<usize>),
+    ) -> Result<BTreeMap<String, T>> {
+        let (mut known, mut empty) = (BTreeSet::new(), 0);
+        let part = |answer: P, at: &Position<'_>| {
+            let (rows, stated) = page(answer);
+            let new = rows.iter().filter(|row| known.insert(id(row).0.clone())).count();
+            empty = if rows.is_empty() { empty + 1 } else { 0 };
+            // One page may be empty in the middle; after two, the total will tell.
+            let is_last = stated.map_or(empty > 0, |total| known.len() >= total || empty > 1);
+            // A page that repeats others is asked for again, which is refused.
+            let number = at.index + if new == 0 && empty == 0 { 1 } else { 2 };
+            Part { rows, stated, next: if is_last { Next::End } else { Next::query(parameter, number) } }
+        };
+        self.list(first.query(parameter, 1), &id, part).await
+    }
+
+    /// The same as [`Self::list`], but `None` where the vendor has no such list (404, 410). One that ends in a 404 is an error.
     pub async fn find_list<P: DeserializeOwned, T>(
         &self,
         first: Call,

@@ -5,7 +5,7 @@ use crate::call::Call;
 use crate::reply::Reply;
 use crate::token::{Token, TokenSource};
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tallysheet_core::wire::Moment;
 use tallysheet_core::{Context, Error, ErrorKind, Result, Secret, World, async_trait};
@@ -16,6 +16,8 @@ pub struct Login {
     totp: Option<Totp>,
     call: Box<MakeCall>,
     token: fn(&Reply, bool) -> Result<(Secret, Moment)>,
+    /// The passcode shown last, where the vendor takes each once.
+    shown: Option<Mutex<Option<String>>>,
     world: Arc<dyn World>,
 }
 
@@ -33,16 +35,41 @@ impl Login {
     ) -> Result<Self> {
         let totp = totp_secret.map(Totp::new).transpose()?;
         let endpoint = Api::token_endpoint(cx, url)?;
-        Ok(Self { endpoint, totp, call: Box::new(call), token, world: cx.world.clone() })
+        Ok(Self { endpoint, totp, call: Box::new(call), token, shown: None, world: cx.world.clone() })
+    }
+
+    /// Says that the vendor takes each passcode once: none is shown again, be it after a fault or for another token.
+    #[must_use]
+    pub fn single_use(self) -> Self {
+        Self { shown: Some(Mutex::default()), ..self }
     }
 
     fn passcode(&self) -> Option<String> {
         self.totp.as_ref().map(|totp| totp.passcode(self.world.now()))
     }
 
+    /// A passcode that was not shown yet, where that matters.
+    async fn fresh_passcode(&self) -> Option<String> {
+        let passcode = self.passcode()?;
+        let is_spent = |shown: &Mutex<Option<String>>| *lock(shown) == Some(passcode.clone());
+        if self.shown.as_ref().is_some_and(is_spent) {
+            let over = u64::try_from(self.world.now().as_second()).unwrap_or_default() % STEP;
+            self.world.sleep(Duration::from_secs(STEP - over)).await;
+        }
+        self.passcode()
+    }
+
     async fn log_in(&self, passcode: Option<&str>) -> Result<Token> {
-        // It changes nothing, so it may be repeated.
-        let reply = self.endpoint.send(&(self.call)(passcode)?.repeatable()).await?;
+        let call = (self.call)(passcode)?;
+        let call = match (&self.shown, passcode) {
+            (Some(shown), Some(passcode)) => {
+                *lock(shown) = Some(passcode.to_owned());
+                call
+            }
+            // It changes nothing, so it may be repeated.
+            _ => call.repeatable(),
+        };
+        let reply = self.endpoint.send(&call).await?;
         let (secret, ends) = (self.token)(&reply, passcode.is_some())?;
         let left = ends.0.and_then(|end| Duration::try_from(end.duration_since(self.world.now())).ok());
         // One that is over already tells of two clocks that differ: it serves until it is refused.
@@ -53,7 +80,7 @@ impl Login {
 #[async_trait]
 impl TokenSource for Login {
     async fn issue(&self) -> Result<Token> {
-        let passcode = self.passcode();
+        let passcode = self.fresh_passcode().await;
         let answer = self.log_in(passcode.as_deref()).await;
         // Where the call had to wait, its passcode may have been over when it was looked at: no wrong credential.
         let newer = self.passcode();
@@ -62,6 +89,13 @@ impl TokenSource for Login {
             answer => answer,
         }
     }
+}
+
+/// How many seconds a passcode is good.
+const STEP: u64 = 30;
+
+fn lock(shown: &Mutex<Option<String>>) -> MutexGuard<'_, Option<String>> {
+    shown.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A second factor as authenticator apps have it: SHA-1, six digits, thirty seconds.

@@ -135,6 +135,7 @@ pub struct OAuth2 {
     endpoint: Api,
     grant: Grant,
     extra: Vec<(&'static str, String)>,
+    query: Vec<(&'static str, String)>,
     json: bool,
     rotation: Rotation,
     /// Whether the next refresh token is this endpoint's to keep.
@@ -163,6 +164,7 @@ impl OAuth2 {
             endpoint: Api::token_endpoint(cx, token_url).map_err(|error| error.context("`token_url`"))?,
             grant,
             extra: Vec::new(),
+            query: Vec::new(),
             json: false,
             rotation: Rotation::new(&cx.integration, cx.world.clone()),
             keeps: true,
@@ -185,6 +187,13 @@ impl OAuth2 {
     #[must_use]
     pub fn field(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.extra.push((name, value.into()));
+        self
+    }
+
+    /// A parameter that the endpoint wants in its address, besides what stands in the request.
+    #[must_use]
+    pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
         self
     }
 
@@ -217,6 +226,7 @@ impl OAuth2 {
         } else {
             Call::post("").form(&fields)
         };
+        call = self.query.iter().fold(call, |call, (name, value)| call.query(name, value));
         if let Some((user, password)) = basic {
             call = call.header("authorization", format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))));
         }

@@ -160,8 +160,8 @@ fn plain_words(name: &str) -> Vec<String> {
         let between_letters =
             is_letter(place.checked_sub(1).and_then(|before| all.get(before))) && is_letter(all.get(place + 1));
         let small = SMALL.contains(&word.as_str()) && !between_letters;
-        let lone = word == "a" && is_letter(all.get(place + 1));
-        if small && !lone {
+        let letter = word == "a" && is_letter(all.get(place + 1));
+        if small && !letter {
             continue;
         }
         let long = WRITTEN_OUT.binary_search_by_key(&word.as_str(), |(short, _)| short);
@@ -176,7 +176,7 @@ fn skeleton(word: &str) -> String {
     let mut bones = String::new();
     for (place, c) in folded.chars().enumerate() {
         let is_vowel = matches!(c, 'a' | 'e' | 'i' | 'o' | 'u');
-        if (place == 0 || !is_vowel) && !(bones.ends_with(c) && !c.is_numeric()) {
+        if (place == 0 || !is_vowel) && (c.is_numeric() || !bones.ends_with(c)) {
             bones.push(c);
         }
     }

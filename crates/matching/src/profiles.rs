@@ -5,7 +5,7 @@ use crate::domains::is_shared;
 use crate::index::own_domains;
 use crate::likeness::{Likeness, Spelled, likeness};
 use crate::names::normalise;
-use crate::suggest::{Known, Likely, Part, Reason, capped, doubt_of, together};
+use crate::suggest::{Known, LEAST, Likely, Part, Reason, capped, doubt_of, together};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tallysheet_core::merge::KeyedCompany;
 use tallysheet_core::{Hint, Link, PsaId, VendorOrg};
@@ -92,6 +92,8 @@ impl Traits {
 struct Found {
     name: u8,
     likeness: Option<Likeness>,
+    /// The integration that calls the company so.
+    at: Option<String>,
     domain: u8,
     id: u8,
     own: bool,
@@ -233,7 +235,7 @@ impl Profiles {
         found
             .into_iter()
             .filter(|(company, _)| Some(*company) != not)
-            .map(|(company, found)| found.likely(company))
+            .filter_map(|(company, found)| found.likely(company))
             .collect()
     }
 
@@ -277,26 +279,13 @@ impl Profiles {
         let (score, likeness) = likeness(spelled, &named.spelled, &|word| self.weight(word));
         // Another name of the customer, at either side, is a little less than its own.
         let score = if other_name || named.at.is_some() { score.saturating_sub(3) } else { score };
-        if score <= found.name {
+        if score <= found.name || likeness == Likeness::None {
             return;
         }
-        let at = named.at.as_ref().map(|at| format!(" as at {at}")).unwrap_or_default();
-        let text = match &likeness {
-            Likeness::Same => format!("same name{at}"),
-            Likeness::WrittenOut => format!("same name{at} but for small words and abbreviations"),
-            Likeness::OtherOrder => format!("same words{at} in another order"),
-            Likeness::Spelling => format!("nearly the same spelling{at}"),
-            Likeness::Longer(more) | Likeness::Branch(more) => format!("same name{at} but for: {}", more.join(", ")),
-            Likeness::Initials => format!("the first letters of the name{at}"),
-            Likeness::Common(words) => format!("words in common{at}: {}", words.join(", ")),
-            Likeness::Apart(..) => format!("nearly the same name{at}"),
-            Likeness::None => return,
-        };
-        found.evidence.retain(|(_, reason)| !NAME_KINDS.contains(&reason.kind));
-        found.evidence.push((score, Reason::new(name_kind(&likeness), text)));
         found.own |= matches!(likeness, Likeness::Same | Likeness::WrittenOut) && score >= 80;
         found.name = score;
         found.likeness = Some(likeness);
+        found.at.clone_from(&named.at);
     }
 
     fn by_domain(&self, traits: &Traits, not: Option<usize>, found: &mut BTreeMap<usize, Found>) {
@@ -374,12 +363,21 @@ impl Found {
         self.own |= own;
     }
 
-    fn likely(mut self, company: usize) -> Likely {
+    /// Nothing where it is unlikely: most comparisons end here, before anything is put into words.
+    fn likely(mut self, company: usize) -> Option<Likely> {
+        let score = together([self.name, self.domain, self.id]);
+        if score < LEAST {
+            return None;
+        }
         let doubt = self.likeness.as_ref().and_then(|likeness| doubt_of(likeness, self.name));
-        let score = capped(together([self.name, self.domain, self.id]), self.own, doubt.is_some());
+        let score = capped(score, self.own, doubt.is_some());
+        if let Some(likeness) = &self.likeness {
+            let at = self.at.as_ref().map(|at| format!(" as at {at}")).unwrap_or_default();
+            self.evidence.push((self.name, Reason::new(name_kind(likeness), in_words(likeness, &at))));
+        }
         self.evidence.sort_by(|a, b| b.cmp(a));
         let evidence = self.evidence.into_iter().map(|(_, reason)| reason).collect();
-        Likely { company, score, evidence, doubts: doubt.into_iter().collect() }
+        Some(Likely { company, score, evidence, doubts: doubt.into_iter().collect() })
     }
 }
 
@@ -391,6 +389,19 @@ const fn name_kind(likeness: &Likeness) -> &'static str {
         Likeness::WrittenOut => NAME_KINDS[1],
         Likeness::Common(_) | Likeness::None => NAME_KINDS[3],
         _ => NAME_KINDS[2],
+    }
+}
+
+fn in_words(likeness: &Likeness, at: &str) -> String {
+    match likeness {
+        Likeness::Same => format!("same name{at}"),
+        Likeness::WrittenOut => format!("same name{at} but for small words and abbreviations"),
+        Likeness::OtherOrder => format!("same words{at} in another order"),
+        Likeness::Spelling => format!("nearly the same spelling{at}"),
+        Likeness::Longer(more) | Likeness::Branch(more) => format!("same name{at} but for: {}", more.join(", ")),
+        Likeness::Initials => format!("the first letters of the name{at}"),
+        Likeness::Common(words) => format!("words in common{at}: {}", words.join(", ")),
+        Likeness::Apart(..) | Likeness::None => format!("nearly the same name{at}"),
     }
 }
 

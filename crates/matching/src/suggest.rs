@@ -15,7 +15,7 @@ pub const CERTAIN: u8 = 85;
 /// From here on it is worth a note.
 pub const LIKELY: u8 = 55;
 /// Below, it is none.
-const LEAST: u8 = 35;
+pub(crate) const LEAST: u8 = 35;
 /// So many companies are named for one org.
 const NAMED: usize = 3;
 /// Two companies whose scores are nearer than this cannot be told apart.

@@ -6,22 +6,22 @@ use tallysheet_core::{Error, Result};
 use tallysheet_engine::{Opinion, Suggestion, Taken, Who};
 
 /// All of the certain ones, or each by itself. Nothing where the answer is no.
-pub(crate) fn ask(who: &Who, certain: Vec<Taken>) -> Result<Option<Vec<Taken>>> {
+pub(crate) fn ask(who: &Who, certain: &[Taken]) -> Result<Option<Vec<Taken>>> {
     let stdin = std::io::stdin();
     ask_from(who, certain, &mut stdin.lock(), &mut std::io::stderr())
 }
 
 fn ask_from(
     who: &Who,
-    certain: Vec<Taken>,
+    certain: &[Taken],
     answers: &mut impl BufRead,
     to: &mut impl Write,
 ) -> Result<Option<Vec<Taken>>> {
     if !certain.is_empty() {
-        say(to, &show::taken(who, &certain))?;
+        say(to, &show::taken(who, certain))?;
         say(to, &format!("Write these {}? [y]es, [n]o, [o]ne by one: ", certain.len()))?;
         match answer(answers)?.as_str() {
-            "y" | "yes" => return Ok(Some(certain)),
+            "y" | "yes" => return Ok(Some(certain.to_vec())),
             "o" | "one" => {}
             _ => return Ok(None),
         }

@@ -166,14 +166,12 @@ impl<'a> Planner<'a> {
         let Some(row) = self.rows.get(&key(company)).copied() else {
             return Err(Error::config(format!("{}: there is no company `{company}`", self.file)));
         };
-        let place = match self.columns.links.iter().find(|(_, name)| name == integration) {
-            Some((place, _)) => *place,
-            None => {
-                let place = self.add_column(integration);
-                self.columns.links.push((place, integration.clone()));
-                place
-            }
-        };
+        let known = self.columns.links.iter().find(|(_, name)| name == integration).map(|(place, _)| *place);
+        let place = known.unwrap_or_else(|| {
+            let place = self.add_column(integration);
+            self.columns.links.push((place, integration.clone()));
+            place
+        });
         let cell = match row {
             At::Old(row) => {
                 let row = &self.table.rows[row];

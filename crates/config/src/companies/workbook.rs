@@ -56,7 +56,7 @@ fn text(data: &Data) -> String {
             }
         }
         Data::Error(error) => error.to_string(),
-        _ => String::new(),
+        Data::Empty => String::new(),
     }
 }
 

@@ -33,6 +33,14 @@ fn api(vendor: &Vendor, secret: Option<&str>) -> Api {
     vendor.api().with_auth(Tokens::new(&vendor.context(), login))
 }
 
+/// The same where the vendor takes each passcode once.
+fn api_with_single_use(vendor: &Vendor, secret: Option<&str>) -> Api {
+    let call = |passcode: Option<&str>| Call::post("").json(&passcode);
+    let (url, secret) = (format!("{}/login", vendor.url()), secret.map(Secret::new));
+    let login = Login::new(&vendor.context(), &url, secret.as_ref(), call, token).unwrap().single_use();
+    vendor.api().with_auth(Tokens::new(&vendor.context(), login))
+}
+
 /// What was sent to the log-in.
 async fn passcodes(vendor: &Vendor) -> Vec<String> {
     let requests = vendor.requests().await;
@@ -67,6 +75,24 @@ async fn a_passcode_that_was_over_after_a_wait_is_replaced_once() {
         let result = api(&vendor, Some(SECRET)).send(&Call::get("/me")).await;
         assert_eq!(result.err().map(|error| error.to_string()), expected);
         assert_eq!(passcodes(&vendor).await, ["\"518359\"", "\"518359\"", "\"064294\""]);
+    }
+}
+
+#[tokio::test]
+async fn a_passcode_that_serves_once_is_not_shown_again() {
+    // For a second token, the next one is waited for.
+    let vendor = Vendor::answering([good(""), status(401), good(""), ok(json!({}))]).await;
+    api_with_single_use(&vendor, Some(SECRET)).send(&Call::get("/me")).await.unwrap();
+    let sent = passcodes(&vendor).await;
+    assert_eq!((sent.len(), sent[0].as_str()), (2, "\"518359\""));
+    assert_ne!(sent[0], sent[1]);
+    assert_eq!(vendor.world.slept(), [Duration::from_secs(30)]);
+
+    // It may be spent although no answer came. Without a second factor nothing is.
+    for (secret, logins) in [(Some(SECRET), 1), (None, 2)] {
+        let vendor = Vendor::answering([status(503), good(""), ok(json!({}))]).await;
+        let result = api_with_single_use(&vendor, secret).send(&Call::get("/me")).await;
+        assert_eq!((passcodes(&vendor).await.len(), result.is_ok()), (logins, logins == 2));
     }
 }
 

@@ -89,6 +89,36 @@ async fn a_list_has_each_row_once_and_as_many_as_the_vendor_states() {
 }
 
 #[tokio::test]
+async fn by_page_number_until_as_many_rows_came_as_the_vendor_states() {
+    #[derive(Deserialize)]
+    struct Numbered {
+        rows: Vec<Id>,
+        total: Option<usize>,
+    }
+    for (pages, total, outcome) in [
+        (vec![vec![1, 2], vec![], vec![3]], Some(3), Ok(vec!["1", "2", "3"])),
+        (vec![vec![1, 2], vec![3], vec![]], None, Ok(vec!["1", "2", "3"])),
+        (vec![vec![]], Some(0), Ok(vec![])),
+        // More is stated than comes; the page's number is not heeded.
+        (vec![vec![1, 2], vec![], vec![]], Some(3), Err(ErrorKind::TotalDiffers)),
+        (vec![vec![1, 2], vec![1, 2]], Some(3), Err(ErrorKind::BadResponse)),
+        (vec![vec![1, 2], vec![1, 2]], None, Err(ErrorKind::BadResponse)),
+    ] {
+        let (calls, answers) = (pages.len(), pages.clone());
+        let vendor = Vendor::deciding(move |request| {
+            let page = parameters(request).remove("page").and_then(|page| page.parse::<usize>().ok()).unwrap();
+            ok(json!({ "rows": answers[page - 1], "total": total }))
+        })
+        .await;
+        let page = |page: Numbered| (page.rows, page.total);
+        let listed = vendor.api().numbered(Call::get("/sites"), "page", |row: &Id| row, page).await;
+        let ids = listed.map(|rows| rows.into_keys().collect::<Vec<_>>()).map_err(|error| error.kind());
+        assert_eq!(ids, outcome.map(|ids| ids.into_iter().map(str::to_owned).collect()), "{pages:?} of {total:?}");
+        assert_eq!(vendor.asked().await.len(), calls, "{pages:?} of {total:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_list_that_is_not_there_is_none_and_one_that_breaks_off_is_an_error() {
     let linked = |rows: Vec<Id>, at: &Position<'_>| Part::linked(rows, at);
     for (second, kind) in [(ok(json!([3])), None), (status(404), Some(ErrorKind::NotFound))] {

@@ -123,6 +123,16 @@ async fn a_gateways_key_is_kept_while_the_token_is_renewed() {
 }
 
 #[tokio::test]
+async fn an_endpoint_may_want_a_parameter_in_its_address() {
+    let vendor = vendor(hourly, any).await;
+    let cx = vendor.context();
+    let tokens = Tokens::new(&cx, source(&vendor, &cx, client()).query("tenant", "a b"));
+    let api = Api::builder(&cx, None).auth(tokens).build().unwrap();
+    api.send(&Call::get("/sites")).await.unwrap();
+    assert!(vendor.asked().await[0].ends_with("?tenant=a%20b"));
+}
+
+#[tokio::test]
 async fn a_401_gets_one_new_token_and_then_it_ends() {
     let good_is_second = |shown: &str| if shown == "Bearer t2" { ok(json!({})) } else { status(401) };
     let recovers = vendor(hourly, good_is_second).await;

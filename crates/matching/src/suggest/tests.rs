@@ -18,7 +18,10 @@ fn ids(ids: &[&str]) -> Link {
 /// Company, score, kinds of evidence, kinds of doubts, of the best of each org.
 type Told = Option<(usize, u8, Vec<&'static str>, Vec<&'static str>)>;
 
-fn told(companies: Vec<Company>, parts: &[(&str, &str, &[(VendorOrg, Known)])]) -> Vec<Told> {
+/// Integration, kind, orgs.
+type Vendor<'a> = (&'a str, &'a str, &'a [(VendorOrg, Known)]);
+
+fn told(companies: Vec<Company>, parts: &[Vendor<'_>]) -> Vec<Told> {
     let parts: Vec<Part<'_>> = parts
         .iter()
         .map(|(integration, kind, orgs)| Part {

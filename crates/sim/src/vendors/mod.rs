@@ -10,9 +10,11 @@ mod datto_rmm;
 mod datto_west;
 mod dropsuite;
 mod duo;
+mod halopsa;
 mod huntress;
 mod immybot;
 mod itglue;
+mod kaseya_bms;
 mod microsoft_graph;
 mod ninjaone;
 mod pax8;
@@ -85,8 +87,14 @@ const VENDORS: &[Invent] = &[
 ];
 
 /// The PSAs, each by its integration's name. An MSP has one of them.
-const PSAS: &[(&str, InventPsa)] =
-    &[("connectwise-psa", connectwise_psa::psa), ("autotask", autotask::psa), ("servicenow", servicenow::psa)];
+const PSAS: &[(&str, InventPsa)] = &[
+    ("connectwise-psa", connectwise_psa::psa),
+    ("autotask", autotask::psa),
+    ("halopsa", halopsa::psa),
+    ("kaseya-bms", kaseya_bms::psa),
+    ("servicenow", servicenow::psa),
+    ("ninjaone", ninjaone::psa),
+];
 
 /// The vendors of an MSP with this PSA, and what belongs to the PSA; nothing where there is no such PSA.
 pub(crate) fn all(msp: &Msp, base: &str, psa: &str) -> Option<(Vec<Vendor>, Desk, String)> {

@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod autotask;
-mod auvik;
 #[path = "../common/mod.rs"]
 mod common;
+mod autotask;
+mod auvik;
 mod cork;
 mod dropsuite;
 mod duo;
+mod halopsa;
 mod itglue;
+mod kaseya_bms;
 mod proofpoint_essentials;
 mod sentinelone;
 mod servicenow;
