@@ -94,18 +94,12 @@ pub(crate) fn rules(table: &Value, integrations: &[Integration], loader: &mut Lo
     let at = ["report".to_owned(), "rules".to_owned()];
     for (name, value) in table["rules"].as_object().into_iter().flatten() {
         must_be_there(name, integrations, &at, loader);
-        match RuleForm::deserialize(value).ok().and_then(|form| form.rule()) {
-            Some(rule) => {
-                rules.insert(name.clone(), rule);
-            }
-            None => {
-                let message = format!(
-                    "{}`{name}`: a rule is \"last\", \"average\", \"peak\", or a day from 1 to 31",
-                    section(&at)
-                );
-                loader.problems.add(&below(&at, name), message);
-            }
-        }
+        let Some(rule) = RuleForm::deserialize(value).ok().and_then(|form| form.rule()) else {
+            let right = "a rule is \"last\", \"average\", \"peak\", or a day from 1 to 31";
+            loader.problems.add(&below(&at, name), format!("{}`{name}`: {right}", section(&at)));
+            continue;
+        };
+        rules.insert(name.clone(), rule);
     }
     rules
 }

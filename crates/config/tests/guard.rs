@@ -71,7 +71,7 @@ fn what_is_wrong_is_told_with_what_is_right() {
         ("\"60w\"", "\"60m\"", "write one like 90d, 60w or 2y, or forever"),
         ("\"60w\"", "\"0d\"", "is no age"),
     ] {
-        let message = read(&FILE.replace(from, to)).err().unwrap().to_string();
+        let message = read(&FILE.replace(from, to)).err().unwrap();
         assert!(message.contains(wanted) && message.contains("tallysheet.toml:"), "{to}: {message}");
     }
 }

@@ -50,9 +50,9 @@ impl Limits {
     }
 }
 
-fn fell(last: Decimal, now: Decimal, percent: Decimal, least: Decimal) -> bool {
+fn fell(last: Decimal, now: Decimal, percent: Decimal, at_least: Decimal) -> bool {
     let fall = last - now;
-    fall >= least && fall > Decimal::ZERO && fall * Decimal::ONE_HUNDRED > percent * last
+    fall >= at_least && fall > Decimal::ZERO && fall * Decimal::ONE_HUNDRED > percent * last
 }
 
 /// The limits of each integration.

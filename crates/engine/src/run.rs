@@ -11,13 +11,16 @@ use crate::perhaps::note;
 use crate::place::{place, renamed};
 use crate::plan::{Companies, Directory, Plan, Source};
 use futures_util::future::join;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tallysheet_core::guard::Doubts;
-use tallysheet_core::merge::{Merged, merge};
+use tallysheet_core::guard::{Doubts, Guard as DropGuard, Seen};
+use tallysheet_core::merge::{KeptColumn, Merged, merge};
 use tallysheet_core::run::{DeliveryOutcome, DeliveryStatus, Run, RunStatus};
-use tallysheet_core::sheet::Column;
+use tallysheet_core::sheet::{Column, Sheet};
 use tallysheet_core::{Code, Error, Level, Notice, Phase, World};
+use tallysheet_store::Store;
 
 /// Runs a plan. It always ends with a [`Run`]; what went wrong stands in its log, its status and its exit status.
 pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
@@ -33,13 +36,7 @@ pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
     log.extend(plan.notices);
 
     let store = plan.store.clone();
-    if let Err(error) = store.begin(&id, started_at).await {
-        log.say(unkept(&error));
-    }
-    let kept = store.columns().await.unwrap_or_else(|error| {
-        log.say(Notice::new(Level::Warning, Phase::Collect, error.code(), error.to_string()));
-        BTreeMap::new()
-    });
+    let kept = begin(&id, started_at, &*store, &mut log).await;
     let sources: Vec<Source> = plan.sources;
     let asked = sources.iter().map(|source| source.name.clone()).collect();
     let rows_from_vendors = matches!(plan.companies, Companies::FromNames);
@@ -70,18 +67,12 @@ pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
     let Merged { mut sheet, notices, complete, counted } = merge(&placed.companies, placed.sources, &plan.options);
     log.extend(notices);
     let complete = complete && answered_directory;
-    let mut status = status(answered, complete, counted);
-    let mut doubted = Doubts::default();
-    if status != RunStatus::Failed {
-        doubted = doubts(&mut sheet, &seen, &plan.guard, &plan.timezone, &*store).await.unwrap_or_else(|error| {
-            log.say(not_compared(&error));
-            Doubts::default()
-        });
-        log.extend(doubted.notices.iter().cloned());
-        if !doubted.none() {
-            status = RunStatus::Partial;
-        }
-    }
+    let status = status(answered, complete, counted);
+    let doubted = match status {
+        RunStatus::Failed => Doubts::default(),
+        _ => doubt(&mut sheet, &seen, &plan.guard, &plan.timezone, &*store, &mut log).await,
+    };
+    let status = if doubted.none() { status } else { RunStatus::Partial };
     note(&mut sheet, &placed.perhaps);
 
     let mut run = Run {
@@ -108,13 +99,7 @@ pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
         let names = plan.deliveries.iter().map(|to| (to.name.clone(), to.kind.clone(), Some(why)));
         outcomes.extend(skipped(names));
     } else {
-        run.changes = since_last(&run, &plan.timezone, &*store).await.unwrap_or_else(|error| {
-            log.say(not_compared(&error));
-            None
-        });
-        if let Err(error) = keep_counts(&run, seen, doubted, &*store).await {
-            log.say(unkept(&error));
-        }
+        look_at(&mut run, seen, doubted, &plan.timezone, &*store, &mut log).await;
         if held_back {
             let message = format!("no file is delivered: {INCOMPLETE}");
             log.say(Notice::new(Level::Error, Phase::Deliver, None, message));
@@ -141,13 +126,51 @@ pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
     run.log = log.entries();
     if let Err(error) = keep(&*store, &run, &files, is_fixed_column).await {
         log.say(unkept(&error));
-        run.log = log.entries();
     }
     if let Err(error) = forget(plan.keep, world.now(), &*store).await {
         log.say(Notice::new(Level::Warning, Phase::Complete, error.code(), format!("nothing old is deleted: {error}")));
-        run.log = log.entries();
     }
+    run.log = log.entries();
     run
+}
+
+/// Notes that the run begins, and reads what the product columns were called.
+async fn begin(id: &str, started_at: Timestamp, store: &dyn Store, log: &mut Log) -> BTreeMap<String, Vec<KeptColumn>> {
+    if let Err(error) = store.begin(id, started_at).await {
+        log.say(unkept(&error));
+    }
+    store.columns().await.unwrap_or_else(|error| {
+        log.say(Notice::new(Level::Warning, Phase::Collect, error.code(), error.to_string()));
+        BTreeMap::new()
+    })
+}
+
+/// Marks and tells what is hard to believe.
+async fn doubt(
+    sheet: &mut Sheet,
+    seen: &Seen,
+    limits: &DropGuard,
+    timezone: &TimeZone,
+    store: &dyn Store,
+    log: &mut Log,
+) -> Doubts {
+    let doubted = doubts(sheet, seen, limits, timezone, store).await.unwrap_or_else(|error| {
+        log.say(not_compared(&error));
+        Doubts::default()
+    });
+    log.extend(doubted.notices.iter().cloned());
+    doubted
+}
+
+/// Notes what changed, and keeps the counts, before anything is delivered.
+async fn look_at(run: &mut Run, seen: Seen, doubted: Doubts, timezone: &TimeZone, store: &dyn Store, log: &mut Log) {
+    run.changes = since_last(run, timezone, store).await.unwrap_or_else(|error| {
+        log.say(not_compared(&error));
+        None
+    });
+    if let Err(error) = keep_counts(run, seen, doubted, store).await {
+        log.say(unkept(&error));
+    }
 }
 
 fn not_compared(error: &Error) -> Notice {

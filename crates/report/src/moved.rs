@@ -78,11 +78,11 @@ impl Told<'_> {
         self.changes.counts.len().saturating_sub(COUNTS)
     }
 
-    pub(crate) fn new(&self) -> String {
+    pub(crate) fn names_new(&self) -> String {
         names(&self.changes.new)
     }
 
-    pub(crate) fn gone(&self) -> String {
+    pub(crate) fn names_gone(&self) -> String {
         names(&self.changes.gone)
     }
 }

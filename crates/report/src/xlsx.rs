@@ -92,12 +92,11 @@ fn month(report: &Report) -> Result<Vec<u8>, XlsxError> {
     for (col, width) in [30, 16, 80].into_iter().enumerate() {
         page.set_column_width(place(col)?, width)?;
     }
-    let mut line = formats.headers(&mut page, 0, &["Integration", "Rule", "Days without a snapshot"])?;
-    for (name, rule, missing) in &report.integrations {
+    let first = formats.headers(&mut page, 0, &["Integration", "Rule", "Days without a snapshot"])?;
+    for (line, (name, rule, missing)) in (first..).zip(&report.integrations) {
         for (col, text) in (0..).zip([name.clone(), rule.label(), ranges(missing)]) {
             page.write_string_with_format(line, col, cut(&text), &formats.text)?;
         }
-        line += 1;
     }
     workbook.push_worksheet(page);
     workbook.save_to_buffer()

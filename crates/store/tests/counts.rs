@@ -1,5 +1,5 @@
 //! Counts that outlive their runs: written when they change, read by day, believed or not.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and tell figures")]
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
