@@ -14,8 +14,12 @@ pub(super) fn body(report: &Report<'_>) -> Result<Body> {
     if report.file.is_none() {
         first.push(format!("No file goes with this: {INCOMPLETE}."));
     }
-    let text = first.iter().map(|line| format!("{line}\n\n")).collect::<String>() + &summary(report.run);
-    let html = first.iter().map(|line| format!("<p>{}</p>", escaped(line))).collect::<String>();
+    let (mut text, mut html) = (String::new(), String::new());
+    for line in &first {
+        text = format!("{text}{line}\n\n");
+        html = format!("{html}<p>{}</p>", escaped(line));
+    }
+    text.push_str(&summary(report.run));
     Ok(Body { text, html: html + &summary_html(report.run)? })
 }
 

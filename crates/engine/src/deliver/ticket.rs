@@ -2,6 +2,7 @@
 //! made is looked for and never made again, and one whose file is lacking is completed.
 
 use super::{Deliver, Receipt, Report, Undelivered, message};
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +15,11 @@ use tallysheet_core::{Error, ErrorKind, Result, TicketDesk, World, async_trait};
 use tallysheet_matching::normalise;
 
 /// How far back the ticket of a run may lie: clocks differ.
-const CLOCKS_DIFFER: Duration = Duration::from_hours(24);
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_hours(24);
 /// How far back a ticket that is kept alive may lie.
-const LONG_AGO: Duration = Duration::from_hours(400 * 24);
+const LONG_AGO: SignedDuration = SignedDuration::from_hours(400 * 24);
 /// Waits before a ticket that may have been made is looked for: some PSAs find what is new only after a while.
-const LOOKS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(15), Duration::from_secs(60)];
+const LOOKS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(15), Duration::from_mins(1)];
 /// A table of more notes than this would bury the ticket.
 const MOST_NOTES: usize = 20;
 
@@ -49,10 +50,10 @@ pub struct TicketDelivery {
 #[async_trait]
 impl Deliver for TicketDelivery {
     async fn deliver(&self, report: &Report<'_>) -> Result<Receipt, Undelivered> {
-        let deliver = self.deliver_to_ticket(report).await;
-        deliver.map_err(|undelivered| match undelivered {
+        let delivered = self.deliver_to_ticket(report).await;
+        delivered.map_err(|undelivered| match undelivered {
             Undelivered::Failed(error) => Undelivered::Failed(self.explained(error)),
-            unknown @ Undelivered::Unknown(_) => unknown,
+            Undelivered::Unknown(error) => Undelivered::Unknown(error),
         })
     }
 
@@ -80,22 +81,19 @@ impl TicketDelivery {
         let key = TicketKey { run: report.run.id.clone(), delivery: self.name.clone() };
         let mut file = report.attachment(self.file_name.as_deref());
         let mut receipt = Receipt::default();
-        let (ticket, attached) = match self.existing(&form, report).await? {
-            Some((ticket, own)) => {
-                let held = self.desk.attachments(&ticket).await?;
-                if let Some(file) = file.as_mut().filter(|_| !own) {
-                    rename_if_taken(file, &held, &report.run.id);
-                }
-                let attached = file.as_ref().is_none_or(|file| held.contains(&file.file_name));
-                if !own {
-                    self.desk.add_note(&ticket, &message::body(report)?).await?;
-                }
-                (ticket, attached)
+        let (ticket, attached) = if let Some((ticket, own)) = self.existing(&form, report).await? {
+            let held = self.desk.attachments(&ticket).await?;
+            if let Some(file) = file.as_mut().filter(|_| !own) {
+                rename_if_taken(file, &held, &report.run.id);
             }
-            None => {
-                let body = self.body(report, file.as_ref())?;
-                self.make(&form, NewTicket { form: form.clone(), body, key }, report, file.as_ref()).await?
+            let attached = file.as_ref().is_none_or(|file| held.contains(&file.file_name));
+            if !own {
+                self.desk.add_note(&ticket, &message::body(report)?).await?;
             }
+            (ticket, attached)
+        } else {
+            let body = self.body(report, file.as_ref())?;
+            self.make(&form, NewTicket { form: form.clone(), body, key }, report, file.as_ref()).await?
         };
         if let Some(file) = file.filter(|_| !attached) {
             self.attach(&ticket, &file, report, &mut receipt).await?;
@@ -249,7 +247,8 @@ fn rename_if_taken(file: &mut Attachment, held: &[String], run: &str) {
         return;
     }
     let (stem, ending) = file.file_name.rsplit_once('.').unwrap_or((&file.file_name, ""));
-    file.file_name = format!("{stem}-{run}.{ending}").trim_end_matches('.').to_owned();
+    let renamed = format!("{stem}-{run}.{ending}");
+    file.file_name = renamed.trim_end_matches('.').into();
 }
 
 /// The sheet as text, in parts of at most so many characters, each with the header.

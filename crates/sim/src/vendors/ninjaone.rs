@@ -269,7 +269,7 @@ async fn make_ticket(State(ninja): Shared, Json(body): Json<Value>) -> Response 
     }
     let client = body["clientId"].as_u64();
     let known = ninja.organizations.iter().any(|organization| organization["id"].as_u64() == client);
-    let status = STATUSES.iter().any(|(id, ..)| body["status"] == id.to_string());
+    let status = STATUSES.iter().any(|(id, ..)| body["status"].as_str() == Some(&id.to_string()));
     let title = body["subject"].as_str().unwrap_or_default();
     let private = body["description"]["public"] == false;
     if !known || !status || !private || body["ticketFormId"] != 1 || title.is_empty() || title.chars().count() > 200 {
