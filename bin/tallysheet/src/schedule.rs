@@ -4,6 +4,7 @@ use crate::arguments::{Global, InstallArguments, SchedulerWord};
 use crate::output;
 use crate::setup::Setup;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tallysheet_config::Schedule;
 use tallysheet_core::{Error, Result};
@@ -15,9 +16,10 @@ pub(crate) async fn install(global: &Global, arguments: &InstallArguments) -> Re
     let setup = Setup::load(global.config.as_deref())?;
     let service = setup.service()?;
     let names = &arguments.names;
-    let schedules: Vec<&Schedule> = match names.is_empty() {
-        true => setup.config.schedules.iter().collect(),
-        false => names.iter().map(|name| service.schedule(name)).collect::<Result<_>>()?,
+    let schedules: Vec<&Schedule> = if names.is_empty() {
+        setup.config.schedules.iter().collect()
+    } else {
+        names.iter().map(|name| service.schedule(name)).collect::<Result<_>>()?
     };
     if schedules.is_empty() {
         return Err(Error::config("there is no schedule; add a section like [schedule.month-end]"));
@@ -31,21 +33,21 @@ pub(crate) async fn install(global: &Global, arguments: &InstallArguments) -> Re
         timezone: setup.config.run.timezone.iana_name(),
         system: arguments.system,
     };
-    let scheduler = scheduler(arguments.scheduler);
-    let folder = folder(scheduler, arguments.system)?;
+    let kind = scheduler(arguments.scheduler);
+    let folder = folder(kind, arguments.system)?;
     let (mut told, mut text) = (Vec::<Value>::new(), String::new());
     for schedule in schedules {
-        for unit in units(scheduler, schedule, &place) {
+        for unit in units(kind, schedule, &place) {
             let path = folder.join(&unit.file);
             let enable = unit.enable.map(|command| command.replace("{path}", &path.display().to_string()));
             if arguments.print {
-                text += &format!("# {}\n{}\n", path.display(), unit.text);
+                let _ = writeln!(text, "# {}\n{}", path.display(), unit.text);
             } else {
                 write(&path, &unit.text)?;
-                text += &format!("{} is written\n", path.display());
+                let _ = writeln!(text, "{} is written", path.display());
             }
             if let Some(command) = &enable {
-                text += &format!("{}To switch it on: {command}\n\n", if arguments.print { "# " } else { "" });
+                let _ = writeln!(text, "{}To switch it on: {command}\n", if arguments.print { "# " } else { "" });
             }
             told.push(json!({ "path": path.display().to_string(), "text": unit.text, "enable": enable }));
         }
@@ -63,12 +65,11 @@ pub(crate) async fn install(global: &Global, arguments: &InstallArguments) -> Re
 
 const fn scheduler(word: Option<SchedulerWord>) -> Scheduler {
     match word {
-        Some(SchedulerWord::Systemd) => Scheduler::Systemd,
         Some(SchedulerWord::Launchd) => Scheduler::Launchd,
         Some(SchedulerWord::Windows) => Scheduler::Windows,
         None if cfg!(windows) => Scheduler::Windows,
         None if cfg!(target_os = "macos") => Scheduler::Launchd,
-        None => Scheduler::Systemd,
+        Some(SchedulerWord::Systemd) | None => Scheduler::Systemd,
     }
 }
 

@@ -26,7 +26,7 @@ impl Msp {
         let folder = tempfile::tempdir().unwrap();
         let token = json_of(&command(folder.path(), &["serve", "token", "test", "--json"]).output().unwrap());
         let config = simulation.config_toml() + &simulation.delivery_toml();
-        let config: String = config.lines().map(|line| format!("{line}\n{}", switched_off(line))).collect();
+        let config: String = config.lines().flat_map(|line| [line, "\n", switched_off(line)]).collect();
         let serve = format!(
             "[serve]\nlisten = \"127.0.0.1:0\"\ntokens = [{{ name = \"test\", sha256 = \"{}\" }}]\n",
             token["sha256"].as_str().unwrap()
@@ -117,7 +117,7 @@ impl Serve {
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers: String = headers.iter().flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]).collect();
         let length =
             if headers.contains("chunked") { String::new() } else { format!("content-length: {}\r\n", body.len()) };
         let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{length}{headers}\r\n");
@@ -176,12 +176,17 @@ impl Answer {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "other processes need real time")]
+async fn wait(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
 /// Waits until something is so.
 async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !is().await {
-        assert!(started.elapsed() < Duration::from_secs(60), "{what}: not in time");
-        std::thread::sleep(Duration::from_millis(20));
+        assert!(started.elapsed() < Duration::from_mins(1), "{what}: not in time");
+        wait(Duration::from_millis(20)).await;
     }
 }
 
@@ -311,7 +316,7 @@ async fn what_was_missed_is_made_up_for_once_by_two_processes() {
     let (one, two) = (msp.serve().await, msp.serve().await);
     until("a run ends", async || msp.runs().await.iter().any(|head| head.finished_at.is_some())).await;
     // Long enough for the other to look again.
-    tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_secs(7))).await.unwrap();
+    wait(Duration::from_secs(7)).await;
     assert_eq!(msp.runs().await.len(), 1);
     assert_eq!(msp.simulation.desk().tickets().len(), 1);
     let schedules = one.json("/v1/schedules").await;

@@ -14,7 +14,7 @@ use tallysheet_core::Capability;
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Alert {
-    /// Mail: { via = "smtp", recipients = ["noc@msp.example"] }.
+    /// Mail: { via = "smtp", recipients = "noc@msp.example" }.
     pub email: Option<AlertEmail>,
     /// A POST to a web address: { url = "https://…" }.
     pub webhook: Option<Webhook>,

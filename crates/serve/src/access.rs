@@ -77,7 +77,7 @@ fn bytes(hex: &str) -> Option<[u8; 32]> {
 const CALLS: u32 = 300;
 /// Of these with a wrong token.
 const WRONG: u32 = 10;
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 /// More addresses than this are not remembered.
 const ADDRESSES: usize = 10_000;
 
@@ -107,7 +107,7 @@ impl Limits {
             *calls = Calls { since: now, ..Calls::default() };
         }
         if calls.all >= CALLS || calls.wrong >= WRONG {
-            return Err((MINUTE - now.saturating_sub(calls.since)).as_secs().max(1));
+            return Err(MINUTE.saturating_sub(now.saturating_sub(calls.since)).as_secs().max(1));
         }
         calls.all += 1;
         Ok(())

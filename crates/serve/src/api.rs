@@ -6,7 +6,7 @@ use crate::due::{next_due, words};
 use crate::service::BY_API;
 use crate::{metrics, page};
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -128,7 +128,7 @@ async fn guard(
     next: Next,
 ) -> Response {
     let framed = request.uri().path().starts_with("/v1/");
-    let mut response = match admit(&app, peer, request).await {
+    let mut response = match admit(&app, peer, request) {
         Ok(request) => next.run(request).await,
         Err(problem) => problem,
     };
@@ -155,7 +155,7 @@ async fn guard(
     response
 }
 
-async fn admit(app: &App, peer: SocketAddr, request: Request) -> Result<Request, Response> {
+fn admit(app: &App, peer: SocketAddr, request: Request) -> Result<Request, Response> {
     if let Err(seconds) = app.limits.call(peer.ip(), app.service.world.monotonic()) {
         let problem = Problem(StatusCode::TOO_MANY_REQUESTS, "rate-limited", format!("try again in {seconds} s"));
         return Err(([(header::RETRY_AFTER, seconds.to_string())], problem).into_response());
@@ -251,7 +251,8 @@ struct Page {
     limit: Option<usize>,
 }
 
-async fn list(State(app): Shared, Query(page): Query<Page>) -> Result<Json<Value>, Problem> {
+async fn list(State(app): Shared, page: Result<Query<Page>, QueryRejection>) -> Result<Json<Value>, Problem> {
+    let Query(page) = page.map_err(|_| Problem::bad("`limit` is a whole number"))?;
     let heads = app.service.store.runs(page.limit.unwrap_or(50).min(MOST_RUNS)).await?;
     Ok(Json(json!({ "runs": heads.iter().map(|head| told(&app, head)).collect::<Vec<_>>() })))
 }

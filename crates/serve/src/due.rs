@@ -18,11 +18,10 @@ pub fn next_due(schedule: &Schedule, timezone: &TimeZone, after: Timestamp) -> O
     // A time that was moved out of a gap may belong to the day before.
     let first = after.to_zoned_datetime(timezone.clone()).date().yesterday().ok()?;
     let days = std::iter::successors(Some(first), |date| date.tomorrow().ok()).take(DAYS);
-    let due = days.filter(|date| falls_on(when, *date)).find_map(|date| {
+    days.filter(|date| falls_on(when, *date)).find_map(|date| {
         let instants = times.iter().flat_map(|time| instants(timezone, date, *time, every));
         instants.filter(|instant| *instant > after).min()
-    });
-    due
+    })
 }
 
 /// The last time after `after`, up to and with `until`, at which a schedule was due.

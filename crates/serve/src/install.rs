@@ -165,7 +165,7 @@ fn minute(when: &When) -> Option<i8> {
 fn launchd(schedule: &Schedule, place: &Place<'_>) -> Unit {
     let label = format!("com.tallysheet.{}", schedule.name);
     let words = arguments(schedule, place);
-    let words = words.iter().map(|word| format!("    <string>{}</string>\n", escaped(word))).collect::<String>();
+    let words = words.iter().fold(String::new(), |all, word| format!("{all}    <string>{}</string>\n", escaped(word)));
     let when = match minute(&schedule.when) {
         Some(minute) => format!(
             "  <key>StartCalendarInterval</key>\n  <dict>\n    <key>Minute</key>\n    <integer>{minute}</integer>\n  </dict>\n"

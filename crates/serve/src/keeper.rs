@@ -15,7 +15,7 @@ const NAP: Duration = Duration::from_secs(20);
 /// How long somebody else's lock, or a fault of the state folder, is waited for.
 const AGAIN: Duration = Duration::from_secs(5);
 /// How often it is looked whether the integrations were asked today.
-const LOOK: Duration = Duration::from_secs(15 * 60);
+const LOOK: Duration = Duration::from_mins(15);
 
 /// Keeps one schedule until it is told to stop.
 pub(crate) async fn keep(app: Arc<App>, schedule: Schedule) {

@@ -118,13 +118,11 @@ impl Service {
 
     /// Up to when a schedule has nothing to make up for. One that is new, or was changed, begins now.
     pub(crate) async fn past(&self, schedule: &Schedule, now: Timestamp) -> Result<Timestamp> {
-        match self.last(schedule).await? {
-            Some(last) => Ok(last),
-            None => {
-                self.done(schedule, now).await?;
-                Ok(now)
-            }
+        if let Some(last) = self.last(schedule).await? {
+            return Ok(last);
         }
+        self.done(schedule, now).await?;
+        Ok(now)
     }
 
     /// The same, and nothing for one that is new or was changed.
