@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod autotask;
 mod auvik;
+#[path = "../common/mod.rs"]
+mod common;
 mod cork;
 mod dropsuite;
 mod duo;
