@@ -30,6 +30,8 @@ pub struct Selection {
     pub deliver: bool,
     /// Of these only those; `None` is all.
     pub deliveries: Option<Vec<String>>,
+    /// The schedule that asks for it.
+    pub schedule: Option<String>,
     /// Whether the companies file may be missing or empty: for the command that makes it.
     pub companies_may_be_missing: bool,
 }
@@ -80,6 +82,7 @@ pub struct Assembled {
     /// The PSA that `[run] directory` names.
     pub directory: Option<Directory>,
     skipped: Vec<(String, String)>,
+    schedule: Option<String>,
 }
 
 /// An integration with its connector.
@@ -137,7 +140,8 @@ pub fn assemble(
     let deliveries = made.into_iter().map(|configured| making.delivery(configured)).collect::<Result<_>>()?;
     let skipped = left.into_iter().map(|left| (left.name.clone(), left.kind().to_owned())).collect();
     let directory = directory(&config, &integrations, file, &world)?;
-    Ok(Assembled { integrations, deliveries, world, store, config, companies, headers, directory, skipped })
+    let schedule = selection.schedule.clone();
+    Ok(Assembled { integrations, deliveries, world, store, config, companies, headers, directory, skipped, schedule })
 }
 
 /// Those who are told when something fails. Their secrets are resolved.
@@ -262,7 +266,7 @@ impl Assembled {
                 notes: run.notes,
                 unmapped_rows: run.unmapped == Unmapped::Rows,
             },
-            schedule: None,
+            schedule: self.schedule,
             guard: self.config.guard.clone(),
             keep: Keep { runs: run.keep, counts: run.keep_counts },
             strict: run.strict,

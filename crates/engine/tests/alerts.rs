@@ -2,16 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tallysheet_config::Config;
+use tallysheet_core::guard::Guard;
 use tallysheet_core::merge::Options;
 use tallysheet_core::run::{DeliveryOutcome, DeliveryStatus, LogEntry, Run, RunStatus};
 use tallysheet_core::sheet::Sheet;
 use tallysheet_core::{Code, Error, ErrorKind, Identity, Level, Notice, Phase, Result, World, async_trait};
 use tallysheet_engine::{
-    Companies, Deliver, Delivery, Plan, Receipt, Report, Undelivered, alerts, of_check, of_error, of_run, resume,
+    Companies, Deliver, Delivery, Keep, Plan, Receipt, Report, Undelivered, alerts, of_check, of_error, of_run, resume,
 };
 use tallysheet_host::Environment;
 use tallysheet_report::Format;
@@ -34,6 +36,10 @@ fn a_run(status: RunStatus) -> Run {
         finished_at: None,
         status,
         exit_status: 0,
+        schedule: None,
+        asked: BTreeSet::new(),
+        answered: BTreeSet::new(),
+        changes: None,
         sheet: Sheet { notes: true, carried: Vec::new(), columns: Vec::new(), rows: Vec::new(), totals: Vec::new() },
         deliveries: Vec::new(),
         log: Vec::new(),
@@ -158,6 +164,9 @@ async fn a_run_that_was_cut_off_is_delivered_once_and_no_mail_twice() {
         directory: None,
         names: Vec::new(),
         options: Options::default(),
+        schedule: None,
+        guard: Guard::default(),
+        keep: Keep::default(),
         strict: false,
         deliveries: [("archive", "file"), ("finance", "email"), ("desk", "ticket")]
             .into_iter()

@@ -250,7 +250,8 @@ impl Progress for Watched<'_> {
 
 /// What a schedule's run is made of.
 pub(crate) fn selection_of(schedule: &Schedule) -> Selection {
-    Selection { deliver: true, deliveries: schedule.deliver.clone(), ..Selection::default() }
+    let (deliveries, schedule) = (schedule.deliver.clone(), Some(schedule.name.clone()));
+    Selection { deliver: true, deliveries, schedule, ..Selection::default() }
 }
 
 pub(crate) fn lock_of(schedule: &Schedule) -> String {
