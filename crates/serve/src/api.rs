@@ -130,7 +130,7 @@ async fn guard(
     let framed = request.uri().path().starts_with("/v1/");
     let mut response = match admit(&app, peer, request) {
         Ok(request) => next.run(request).await,
-        Err(problem) => problem,
+        Err(problem) => *problem,
     };
     *lock(&app.counts).answers.entry(response.status().as_u16()).or_default() += 1;
     let headers = response.headers_mut();
@@ -155,14 +155,14 @@ async fn guard(
     response
 }
 
-fn admit(app: &App, peer: SocketAddr, request: Request) -> Result<Request, Response> {
+fn admit(app: &App, peer: SocketAddr, request: Request) -> Result<Request, Box<Response>> {
     if let Err(seconds) = app.limits.call(peer.ip(), app.service.world.monotonic()) {
         let problem = Problem(StatusCode::TOO_MANY_REQUESTS, "rate-limited", format!("try again in {seconds} s"));
-        return Err(([(header::RETRY_AFTER, seconds.to_string())], problem).into_response());
+        return Err(([(header::RETRY_AFTER, seconds.to_string())], problem).into_response().into());
     }
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if length.is_some_and(|length| length.parse::<usize>().map_or(true, |length| length > BODY)) {
-        return Err(Problem::too_large().into_response());
+        return Err(Problem::too_large().into_response().into());
     }
     let path = request.uri().path();
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
@@ -176,7 +176,7 @@ fn admit(app: &App, peer: SocketAddr, request: Request) -> Result<Request, Respo
     }
     let message = "this wants a token: `Authorization: Bearer TOKEN`; `tallysheet serve token NAME` makes one";
     let problem = Problem(StatusCode::UNAUTHORIZED, "unauthorized", message.to_owned());
-    Err(([(header::WWW_AUTHENTICATE, "Bearer")], problem).into_response())
+    Err(([(header::WWW_AUTHENTICATE, "Bearer")], problem).into_response().into())
 }
 
 /// What a call to start a run may say.
