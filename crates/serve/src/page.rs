@@ -13,10 +13,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use std::net::SocketAddr;
-use tallysheet_core::Error;
+use tallysheet_core::{Decimal, Error};
 
 /// How many runs the page lists.
 const RUNS: usize = 20;
+/// How many changes it shows.
+const CHANGES: usize = 50;
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -89,10 +91,24 @@ pub(crate) async fn home(
     Ok(Html(rendered(&page)?).into_response())
 }
 
-/// What changed between the last run and the one before.
-#[allow(clippy::unused_async, reason = "the store is asked here once it can tell")]
-async fn changes(_: &App, _: Option<&str>) -> Result<Vec<String>, Problem> {
-    Ok(Vec::new())
+/// What changed between the last run and the one that it was compared with, the biggest first.
+async fn changes(app: &App, last: Option<&str>) -> Result<Vec<String>, Problem> {
+    let Some(last) = last else { return Ok(Vec::new()) };
+    let run = app.service.store.run(last).await?;
+    let Some(changes) = run.and_then(|run| run.changes) else { return Ok(Vec::new()) };
+    let shown =
+        |number: Option<Decimal>| number.map_or_else(|| "blank".to_owned(), |number| number.normalize().to_string());
+    let new = changes.new.iter().map(|company| format!("new: {company}"));
+    let gone = changes.gone.iter().map(|company| format!("gone: {company}"));
+    let counts = changes.counts.iter().map(|change| {
+        format!("{}, {}: {} \u{2192} {}", change.company, change.column, shown(change.last), shown(change.now))
+    });
+    let all = changes.new.len() + changes.gone.len() + changes.counts.len();
+    let mut lines: Vec<String> = new.chain(gone).chain(counts).take(CHANGES).collect();
+    if all > CHANGES {
+        lines.push(format!("and {} more, in the report", all - CHANGES));
+    }
+    Ok(lines)
 }
 
 #[derive(Deserialize)]
