@@ -1,6 +1,7 @@
 //! The command line's words.
 
 use clap::{Args, Parser, Subcommand};
+use jiff::civil::Date;
 use std::path::PathBuf;
 use tallysheet_report::Format;
 
@@ -79,6 +80,20 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Deliver a kept run again, without collecting; or send a marked test
     Deliver(DeliverArguments),
+    /// How counts moved; `history accept RUN` takes its implausible counts as they are
+    History(HistoryArguments),
+    /// The figures of a month, by each vendor's own rule
+    Report(ReportArguments),
+    /// Keep the schedules, and answer the HTTP API and the page
+    Serve {
+        #[command(subcommand)]
+        command: Option<ServeCommand>,
+    },
+    /// Hand the schedules to the operating system's scheduler
+    Schedule {
+        #[command(subcommand)]
+        command: ScheduleCommand,
+    },
     /// The JSON Schema of the config, for editors
     Schema,
 }
@@ -145,6 +160,50 @@ pub(crate) struct RunArguments {
     /// Write the run's log here, one JSON object a line
     #[arg(long, value_name = "PATH")]
     pub(crate) log: Option<PathBuf>,
+    /// Make this schedule's run now
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "no_deliver"])]
+    pub(crate) schedule: Option<String>,
+    /// With --schedule: only if a time of it has passed that was not run
+    #[arg(long, requires = "schedule")]
+    pub(crate) if_due: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ServeCommand {
+    /// Make a token for the HTTP API; it is shown once
+    Token {
+        /// Whose it is
+        name: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// Write what the scheduler needs, and say how to switch it on
+    Install(InstallArguments),
+}
+
+#[derive(Args)]
+pub(crate) struct InstallArguments {
+    /// Only these schedules
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Only show it
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// For the machine instead of for you
+    #[arg(long)]
+    pub(crate) system: bool,
+    /// Which scheduler [default: that of this system]
+    #[arg(long = "for", value_name = "SCHEDULER")]
+    pub(crate) scheduler: Option<SchedulerWord>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum SchedulerWord {
+    Systemd,
+    Launchd,
+    Windows,
 }
 
 #[derive(Args)]
@@ -171,4 +230,66 @@ pub(crate) struct DemoArguments {
     /// Where the sheet is written
     #[arg(long, value_name = "PATH", default_value = "tallysheet-demo.csv")]
     pub(crate) output: PathBuf,
+}
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct HistoryArguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<HistoryCommand>,
+    /// Only these companies: names, keys, or parts of names
+    #[arg(value_name = "COMPANY")]
+    pub(crate) companies: Vec<String>,
+    /// Only columns whose name has this in it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) metric: Option<String>,
+    /// Only these integrations
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) integration: Option<Vec<String>>,
+    /// The first day [default: 90 days ago]
+    #[arg(long, value_name = "DATE")]
+    pub(crate) from: Option<Date>,
+    /// The last day [default: today]
+    #[arg(long, value_name = "DATE")]
+    pub(crate) to: Option<Date>,
+    /// Also what never moved
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// A line a day, as CSV
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum HistoryCommand {
+    /// Take the implausible counts of a run as they are: later runs are compared with them
+    Accept {
+        /// The run's id, or `last`
+        #[arg(value_name = "RUN")]
+        run: String,
+        /// Only the counts of these companies, by name or key
+        #[arg(value_name = "COMPANY")]
+        companies: Vec<String>,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct ReportArguments {
+    /// The month: 2026-11
+    #[arg(long, value_name = "YYYY-MM", value_parser = month)]
+    pub(crate) month: Date,
+    /// Only these integrations
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) integration: Option<Vec<String>>,
+    /// A file, or - for standard output
+    #[arg(long, value_name = "PATH|-")]
+    pub(crate) output: Option<String>,
+    /// csv, json or xlsx [default: by the ending of the output, else csv]
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+}
+
+/// The first day of a month.
+fn month(text: &str) -> Result<Date, String> {
+    format!("{text}-01").parse().map_err(|_| "write a month like 2026-11".to_owned())
 }

@@ -58,7 +58,7 @@ async fn again(global: &Global, setup: &Setup, run: &str, deliveries: Vec<Delive
 }
 
 /// The newest run that has a sheet.
-async fn newest(setup: &Setup) -> Result<String> {
+pub(crate) async fn newest(setup: &Setup) -> Result<String> {
     let heads = setup.store.runs(100).await?;
     let newest = heads.into_iter().find(|head| head.status.is_some()).map(|head| head.id);
     newest.ok_or_else(|| Error::config(format!("no run is kept in {} yet", setup.store.place())))

@@ -7,13 +7,17 @@ mod companies;
 mod deliver;
 mod demo;
 mod describe;
+mod history;
 mod output;
 mod probe;
 mod progress;
+mod report;
 mod run;
+mod schedule;
+mod serve;
 mod setup;
 
-use arguments::{Cli, Command};
+use arguments::{Cli, Command, ScheduleCommand, ServeCommand};
 use clap::Parser;
 use std::process::ExitCode;
 use tallysheet_core::{Error, ErrorKind};
@@ -49,6 +53,13 @@ async fn dispatch(cli: Cli) -> Result<u8, Error> {
         Command::Probe { name } => probe::probe(global, &name).await,
         Command::Run(arguments) => run::run(global, &arguments).await,
         Command::Deliver(arguments) => deliver::deliver(global, &arguments).await,
+        Command::History(arguments) => history::history(global, &arguments).await,
+        Command::Report(arguments) => report::report(global, &arguments).await,
+        Command::Serve { command: None } => serve::serve(global).await,
+        Command::Serve { command: Some(ServeCommand::Token { name }) } => serve::token(global, &name),
+        Command::Schedule { command: ScheduleCommand::Install(arguments) } => {
+            schedule::install(global, &arguments).await
+        }
         Command::Schema => describe::schema(),
     }
 }

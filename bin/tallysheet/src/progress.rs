@@ -34,6 +34,7 @@ impl Progress for Spinners {
                 bars.insert(name.to_owned(), bar);
             }
             Event::Answered(name, orgs) => finish(&bars, name, format!("{name}: {orgs} orgs")),
+            Event::Delivering => {}
             Event::Failed(name, error) => finish(&bars, name, format!("{name}: failed ({})", error.code())),
         }
     }

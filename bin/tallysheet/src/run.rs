@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use tallysheet_core::run::{DeliveryOutcome, DeliveryStatus, Run, RunStatus};
 use tallysheet_core::{Error, Result};
-use tallysheet_engine::{Delivery, FileDelivery, StreamDelivery};
+use tallysheet_engine::{Delivery, FileDelivery, Plan, StreamDelivery, of_error};
 use tallysheet_report::Format;
 
 /// Runs, tells what came out, and returns the exit status.
@@ -22,7 +22,12 @@ pub(crate) async fn run(global: &Global, arguments: &RunArguments) -> Result<u8>
     let log =
         arguments.log.as_deref().map(|path| Ok((path, File::create(path).map_err(|error| log_error(path, &error))?)));
     let log: Option<(&Path, File)> = log.transpose()?;
-    let run = collect(&setup, global, arguments).await?;
+    let Some(run) = made(&setup, global, arguments).await? else {
+        if !global.quiet {
+            eprintln!("nothing is due");
+        }
+        return Ok(0);
+    };
     if let Some((path, mut file)) = log {
         let lines = tallysheet_report::log_lines(&run)?;
         file.write_all(lines.as_bytes()).map_err(|error| log_error(path, &error))?;
@@ -39,13 +44,36 @@ pub(crate) async fn run(global: &Global, arguments: &RunArguments) -> Result<u8>
     Ok(run.exit_status)
 }
 
+/// The run; nothing where its schedule is not due. Those whom `[alert]` names are told of a whole run's failures.
+async fn made(setup: &Setup, global: &Global, arguments: &RunArguments) -> Result<Option<Run>> {
+    if let Some(schedule) = &arguments.schedule {
+        let amend = |plan: &mut Plan| add_output(plan, arguments);
+        return setup.service()?.run_schedule(schedule, arguments.if_due, amend, &*progress(global)).await;
+    }
+    if arguments.only.is_some() || arguments.no_deliver {
+        return collect(setup, global, arguments).await.map(Some);
+    }
+    let service = setup.service()?;
+    let run = collect(setup, global, arguments).await;
+    match &run {
+        Ok(run) => service.alerts().after(run).await,
+        Err(error) => service.alerts().tell(vec![of_error(error)]).await,
+    }
+    run.map(Some)
+}
+
 /// Assembles the plan, with the command line's own output, and runs it.
 pub(crate) async fn collect(setup: &Setup, global: &Global, arguments: &RunArguments) -> Result<Run> {
     let mut plan = setup.assemble(arguments.only.clone(), !arguments.no_deliver)?.plan()?;
+    add_output(&mut plan, arguments)?;
+    Ok(tallysheet_engine::run(plan, &*progress(global)).await)
+}
+
+fn add_output(plan: &mut Plan, arguments: &RunArguments) -> Result<()> {
     if let Some(output) = &arguments.output {
         plan.deliveries.push(delivery(output, arguments.format)?);
     }
-    Ok(tallysheet_engine::run(plan, &*progress(global)).await)
+    Ok(())
 }
 
 /// `--output` as one more delivery: its format is `--format`, else by its ending, else CSV.

@@ -6,6 +6,7 @@ use tallysheet_config::Config;
 use tallysheet_core::{Registry, Result, World};
 use tallysheet_engine::{Assembled, Selection, assemble};
 use tallysheet_host::{Environment, System};
+use tallysheet_serve::Service;
 use tallysheet_store::{Sqlite, Store};
 
 /// The file in the state folder that keeps the runs.
@@ -38,8 +39,14 @@ impl Setup {
 
     /// Reads what the config names and makes the connectors.
     pub(crate) fn assemble(&self, only: Option<Vec<String>>, deliver: bool) -> Result<Assembled> {
-        let selection = Selection { only, deliver, companies_may_be_missing: false };
+        let selection = Selection { only, deliver, ..Selection::default() };
         assemble(self.config.clone(), &self.registry, self.world.clone(), self.store.clone(), &selection)
+    }
+
+    /// What makes scheduled runs, and tells of failures.
+    pub(crate) fn service(&self) -> Result<Service> {
+        let (registry, world, store) = (self.registry.clone(), self.world.clone(), self.store.clone());
+        Service::new(self.config.clone(), registry, world, store)
     }
 
     /// The same for the commands that make and keep the companies file.

@@ -14,6 +14,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tallysheet-config", &["core", "host"]),
     ("tallysheet-store", &["core"]),
     ("tallysheet-engine", &["core", "host", "http", "matching", "report", "store", "config"]),
+    ("tallysheet-serve", &["core", "config", "engine", "report", "store"]),
     ("tallysheet-sim", &["core"]),
     ("tallysheet-testkit", &["core"]),
 ];

@@ -290,20 +290,28 @@ fn check(to: &To, integrations: &[Integration], at: &[String], loader: &mut Load
         To::Ticket(ticket) => loader.must_name(&ticket.to, Capability::Tickets, integrations, &below(at, "to")),
         To::Email(email) => {
             loader.must_name(&email.via, Capability::Mail, integrations, &below(at, "via"));
-            if email.recipients.is_empty() {
-                loader.problems.add(&below(at, "recipients"), format!("{}`recipients` must not be empty", section(at)));
-            }
-            for address in email.recipients.iter().filter(|address| !is_address(address)) {
-                let message = format!("{}`{address}` is no mail address", section(at));
-                loader.problems.add(&below(at, "recipients"), message);
-            }
+            check_recipients(&email.recipients, at, loader);
         }
-        To::Webhook(webhook) => {
-            if !webhook.url.starts_with("https://") && !webhook.url.starts_with("http://") {
-                let message = format!("{}`url` must begin with https:// (or http://)", section(at));
-                loader.problems.add(&below(at, "url"), message);
-            }
-        }
+        To::Webhook(webhook) => check_url(&webhook.url, at, loader),
+    }
+}
+
+/// There must be some, and each must be a mail address.
+pub(crate) fn check_recipients(recipients: &[String], at: &[String], loader: &mut Loader<'_>) {
+    if recipients.is_empty() {
+        loader.problems.add(&below(at, "recipients"), format!("{}`recipients` must not be empty", section(at)));
+    }
+    for address in recipients.iter().filter(|address| !is_address(address)) {
+        let message = format!("{}`{address}` is no mail address", section(at));
+        loader.problems.add(&below(at, "recipients"), message);
+    }
+}
+
+/// The key `url` must be a web address.
+pub(crate) fn check_url(url: &str, at: &[String], loader: &mut Loader<'_>) {
+    if !url.starts_with("https://") && !url.starts_with("http://") {
+        let message = format!("{}`url` must begin with https:// (or http://)", section(at));
+        loader.problems.add(&below(at, "url"), message);
     }
 }
 

@@ -3,7 +3,10 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `run`, `integration`, `delivery`, `schedule` | the sections: their keys, and what must be true of each |
+//! | `guard` | the sections of the drop guard and of a month's figures |
 //! | `values` | how single values are written |
+//! | `run`, `integration`, `delivery`, `schedule`, `serve`, `alert` | the sections: their keys, and what must be true of each |
+//! | `values`, `cron` | how single values are written |
 //! | `load` | the way from text to a [`Config`] |
 //! | `places` | where each key stands, and what is wrong there |
 //! | `overrides` | environment variables that replace keys |
@@ -11,9 +14,12 @@
 //! | `starter` | the file that `init` writes |
 //! | [`companies`] | the companies file |
 
+mod alert;
 mod check;
 pub mod companies;
+mod cron;
 mod delivery;
+mod guard;
 mod integration;
 mod load;
 mod overrides;
@@ -21,19 +27,26 @@ mod places;
 mod run;
 mod schedule;
 mod schema;
+mod serve;
 mod shape;
 mod starter;
 mod values;
 
+pub use alert::{Alert, AlertEmail};
+pub use cron::Cron;
 pub use delivery::{Delivery, Email, Fallback, Field, File, Format, Reuse, Ticket, To, Webhook};
 pub use integration::Integration;
 pub use run::{MatchBy, Run, Unmapped};
 pub use schedule::{Daily, MonthDay, Monthly, Schedule, Weekly, When};
 pub use schema::schema;
+pub use serve::{Serve, Token};
 pub use starter::starter;
 pub use values::SecretSource;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use tallysheet_core::guard::Guard;
+use tallysheet_core::month::Rule;
 use tallysheet_core::{Error, Registry, Result};
 use tallysheet_host::{Environment, files};
 
@@ -55,6 +68,14 @@ pub struct Config {
     pub deliveries: Vec<Delivery>,
     /// The schedules by name.
     pub schedules: Vec<Schedule>,
+    /// When a count fell too far to be believed.
+    pub guard: Guard,
+    /// Which figure of a month counts, of each integration.
+    pub rules: BTreeMap<String, Rule>,
+    /// The HTTP API and the page.
+    pub serve: Serve,
+    /// Who is told when something fails.
+    pub alert: Alert,
     /// The environment, with the variables of the env file.
     pub environment: Environment,
 }

@@ -1,18 +1,22 @@
 //! From text to a [`Config`]: find the keys, layer the environment over the file, check all, decode, check what spans sections.
 
 use crate::Config;
+use crate::alert;
 use crate::check::{check, choice};
 use crate::delivery;
+use crate::guard;
 use crate::integration::{self, Integration};
 use crate::overrides::{Override, Overrides, as_tables, folded};
 use crate::places::{Places, Problems, below, section};
 use crate::run::Run;
 use crate::schedule;
+use crate::serve;
 use crate::shape::shape;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use tallysheet_core::guard::Guard;
 use tallysheet_core::{Capability, Error, Registry, Result};
 use tallysheet_host::Environment;
 
@@ -127,9 +131,32 @@ impl Loader<'_> {
             .collect();
         let schedules =
             schedules.into_iter().filter_map(|(name, table)| schedule::read(&name, table, &names, self)).collect();
+        let guard = match merged["guard"].take() {
+            Value::Object(table) => guard::read(table, &integrations, self),
+            _ => Guard::default(),
+        };
+        let rules = guard::rules(&merged["report"], &integrations, self);
+        let mut keys = |table: &str| match merged[table].take() {
+            Value::Object(keys) => keys,
+            _ => Map::new(),
+        };
+        let serve = serve::read(keys("serve"), self);
+        let alert = alert::read(keys("alert"), &integrations, self);
         let base_dir: PathBuf = self.base_dir.to_owned();
         let run = run.beside(&base_dir);
-        Some(Config { path: path.to_owned(), base_dir, run, integrations, deliveries, schedules, environment })
+        Some(Config {
+            path: path.to_owned(),
+            base_dir,
+            run,
+            integrations,
+            deliveries,
+            schedules,
+            guard,
+            rules,
+            serve,
+            alert,
+            environment,
+        })
     }
 
     /// Decodes a table; what is wrong is added at its key.

@@ -1,6 +1,6 @@
 //! The `[run]` section.
 
-use crate::values::{duration, time_zone};
+use crate::values::{age, duration, time_zone};
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -43,6 +43,14 @@ pub struct Run {
     pub env_file: Option<PathBuf>,
     /// Whether the sheet has the column `Notes`.
     pub notes: bool,
+    /// How long whole runs and their reports are kept: 90d, 60w, 2y, or forever.
+    #[serde(deserialize_with = "age")]
+    #[schemars(with = "String", length(min = 1))]
+    pub keep: Option<Duration>,
+    /// How long the counts behind history and report are kept; at least as long as runs.
+    #[serde(deserialize_with = "age")]
+    #[schemars(with = "String", length(min = 1))]
+    pub keep_counts: Option<Duration>,
 }
 
 /// A way to match a vendor's record of a customer to a company.
@@ -83,8 +91,14 @@ impl Default for Run {
             state: PathBuf::from("state"),
             env_file: None,
             notes: true,
+            keep: Some(days(400)),
+            keep_counts: Some(days(1100)),
         }
     }
+}
+
+const fn days(days: u64) -> Duration {
+    Duration::from_hours(24 * days)
 }
 
 impl Run {

@@ -1,5 +1,6 @@
 //! The `[schedule.NAME]` sections: when runs are made.
 
+use crate::cron::Cron;
 use crate::load::Loader;
 use crate::places::{below, section};
 use jiff::civil::{Time, Weekday};
@@ -29,7 +30,7 @@ pub enum When {
     /// Each day.
     Daily(Daily),
     /// By a cron expression of five fields.
-    Cron(String),
+    Cron(Cron),
 }
 
 /// A day of each month.
@@ -135,18 +136,20 @@ pub(crate) fn read(
         let message = format!("{}there is no section [deliver.{delivery}]", section(&at));
         loader.problems.add(&below(&at, "deliver"), message);
     }
-    let times = [keys.monthly.map(When::Monthly), keys.weekly.map(When::Weekly), keys.daily.map(When::Daily)];
-    let mut times: Vec<When> = times.into_iter().chain([keys.cron.map(When::Cron)]).flatten().collect();
+    let cron = match keys.cron.as_deref().map(str::parse).transpose() {
+        Ok(cron) => cron.map(When::Cron),
+        Err(why) => {
+            let why: String = why;
+            loader.problems.add(&below(&at, "cron"), format!("{}{why}", section(&at)));
+            return None;
+        }
+    };
+    let times = [keys.monthly.map(When::Monthly), keys.weekly.map(When::Weekly), keys.daily.map(When::Daily), cron];
+    let mut times: Vec<When> = times.into_iter().flatten().collect();
     if times.len() != 1 {
         loader.problems.add(&at, format!("{}wants one of `monthly`, `weekly`, `daily` and `cron`", section(&at)));
         return None;
     }
     let when = times.pop()?;
-    if let When::Cron(cron) = &when
-        && cron.split_whitespace().count() != 5
-    {
-        let message = format!("{}a cron expression has five fields, such as \"0 6 1 * *\"", section(&at));
-        loader.problems.add(&below(&at, "cron"), message);
-    }
     Some(Schedule { name: name.to_owned(), when, deliver: keys.deliver })
 }

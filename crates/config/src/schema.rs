@@ -3,8 +3,9 @@
 
 use crate::check::{alternatives, is_secret};
 use crate::delivery::{self, Kind};
+use crate::guard::{self, guard_schema, report_schema};
 use crate::run::Run;
-use crate::{integration, schedule};
+use crate::{alert, integration, schedule, serve};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -53,6 +54,10 @@ pub fn schema(registry: &Registry) -> Value {
                 "type": "object",
                 "additionalProperties": schedule(),
             },
+            "guard": guard_schema(&guard(), &json!({ "additionalProperties": guard() })),
+            "report": report_schema(&json!({ "additionalProperties": rule() })),
+            "serve": serve(),
+            "alert": alert(),
         },
         "$defs": definitions,
     })
@@ -70,6 +75,44 @@ pub(crate) fn run() -> Value {
 /// The schema of a schedule's section.
 pub(crate) fn schedule() -> Value {
     of::<schedule::Keys>()
+}
+
+/// The schema of the keys of `[guard]`.
+pub(crate) fn guard() -> Value {
+    of::<guard::Keys>()
+}
+
+/// The schema of a month's rule.
+pub(crate) fn rule() -> Value {
+    of::<guard::RuleForm>()
+}
+
+/// The schema of `[serve]`.
+pub(crate) fn serve() -> Value {
+    of::<serve::Serve>()
+}
+
+/// The schema of `[alert]`. Its ticket has the keys of a delivery's, but for those that only a report has.
+pub(crate) fn alert() -> Value {
+    let mut schema = of::<alert::Alert>();
+    let ticket = &mut schema["properties"]["ticket"];
+    for key in alert::OF_REPORTS {
+        remove_property(ticket, key);
+    }
+    schema
+}
+
+/// Takes a key out of a table's schema, wherever the table stands among alternatives. Then it is unknown.
+fn remove_property(schema: &mut Value, key: &str) {
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.remove(key);
+        schema["additionalProperties"] = Value::Bool(false);
+    }
+    for list in ["anyOf", "oneOf"] {
+        for one in schema.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            remove_property(one, key);
+        }
+    }
 }
 
 /// The schema of an integration's section: the common keys, and the connector's own.

@@ -2,6 +2,7 @@
 
 use crate::check::choice;
 use crate::delivery::Kind;
+use crate::guard::{guard_schema, report_schema};
 use crate::overrides::{Overrides, folded};
 use crate::places::{Problems, below, section};
 use crate::schema;
@@ -12,14 +13,26 @@ use tallysheet_core::Registry;
 pub(crate) fn shape(file: &Value, overrides: &Overrides<'_>, registry: &Registry, problems: &mut Problems) -> Value {
     let table = |sections: Map<String, Value>| json!({ "type": "object", "properties": sections });
     let schedules = names(file, "schedule").into_iter().map(|name| (name, schema::schedule())).collect();
+    let integrations = integrations(file, overrides, registry, problems);
+    // Names that are none are told later, with those that there are.
+    let of_each = |there: Vec<String>, schema: &Value| {
+        let names = integrations.keys().cloned().chain(there);
+        table(names.map(|name| (name, schema.clone())).collect())
+    };
+    let guard = guard_schema(&schema::guard(), &of_each(names(&file["guard"], "integrations"), &schema::guard()));
+    let report = report_schema(&of_each(names(&file["report"], "rules"), &schema::rule()));
     json!({
         "type": "object",
         "additionalProperties": false,
         "properties": {
             "run": schema::run(),
-            "integrations": table(integrations(file, overrides, registry, problems)),
+            "integrations": table(integrations),
             "deliver": table(deliveries(file, overrides, problems)),
             "schedule": table(schedules),
+            "guard": guard,
+            "report": report,
+            "serve": schema::serve(),
+            "alert": schema::alert(),
         },
     })
 }

@@ -107,6 +107,26 @@ pub(crate) fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
     duration(deserializer).map(Some)
 }
 
+/// An age: `90d`, `60w`, `2y` of 365 days each, `forever`. `None` is for ever.
+pub(crate) fn age<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = || D::Error::custom(format!("`{text}` is no age; write one like 90d, 60w or 2y, or forever"));
+    let word = text.trim().to_lowercase();
+    if word == "forever" {
+        return Ok(None);
+    }
+    let unit = word.chars().next_back().ok_or_else(wrong)?;
+    let days = match unit {
+        'd' => 1,
+        'w' => 7,
+        'y' => 365,
+        _ => return Err(wrong()),
+    };
+    let count: u64 = word[..word.len() - 1].trim().parse().map_err(|_| wrong())?;
+    let hours = count.checked_mul(24 * days).filter(|hours| (1..=24 * 365 * 1000).contains(hours)).ok_or_else(wrong)?;
+    Ok(Some(Duration::from_hours(hours)))
+}
+
 /// An IANA time zone.
 pub(crate) fn time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeZone, D::Error> {
     let name = String::deserialize(deserializer)?;

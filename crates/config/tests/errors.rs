@@ -193,6 +193,11 @@ fn a_schedule_has_one_time_and_known_deliveries() {
         ("[schedule.a]\n", &["LINE:11: [schedule.a] wants one of `monthly`, `weekly`, `daily` and `cron`"]),
         ("[schedule.a]\ncron='0 6 1 * *'\ndaily={at='18:00'}\n", &["LINE:11: [schedule.a] wants one of"]),
         ("[schedule.a]\ncron='0 6 1'\n", &[":12:1: [schedule.a] a cron expression has five fields"]),
+        (
+            "[schedule.a]\ncron='0 6 32 * *'\n",
+            &[":12:1: [schedule.a] `32` is no day of the month of a cron expression"],
+        ),
+        ("[schedule.a]\ncron='0 6 30 2 *'\n", &[":12:1: [schedule.a] this cron expression is never due"]),
         ("[schedule.a]\nmonthly={day=32,at='18:00'}\n", &[":12:10: [schedule.a] `monthly`: a day of the month is"]),
         (
             "[schedule.a]\nmonthly={day='lst',at='18:00'}\n",
@@ -206,6 +211,49 @@ fn a_schedule_has_one_time_and_known_deliveries() {
             &[":13:1: [schedule.a] there is no section [deliver.ticket]"],
         ),
     ]);
+}
+
+#[test]
+fn the_service_is_strict() {
+    let hash = "0".repeat(64);
+    let token = |name: &str, sha256: &str| format!("{{name='{name}',sha256='{sha256}'}}");
+    assert_problems(&[
+        ("[serve]\nlisen='x'\n", &[":12:1: [serve] unknown key `lisen`; did you mean `listen`?"]),
+        ("[serv]\n", &["LINE:2: unknown key `serv`; did you mean `serve`?"]),
+        ("[serve]\nlisten='here'\n", &[":12:1: [serve] `listen`: "]),
+        ("[serve]\nlisten='0.0.0.0:7878'\n", &[":12:1: [serve] `listen`: 0.0.0.0:7878 can be reached by others"]),
+        (&format!("[serve]\ntokens=[{}]\n", token("a", "12")), &[":12:19: [serve] `sha256` is 64 hexadecimal digits"]),
+        (
+            &format!("[serve]\ntokens=[{},{}]\n", token("a", &hash), token("a", &hash)),
+            &["[serve] two tokens are called `a`"],
+        ),
+        ("[serve]\ntokens=[{name='a',sha='x'}]\n", &["unknown key `sha`; did you mean `sha256`?"]),
+    ]);
+    let good = format!("{GOOD}[serve]\nlisten='0.0.0.0:1'\ntokens=[{}]\n", token("a", &hash));
+    let serve = read(&good).unwrap().serve;
+    assert_eq!((serve.listen.port(), serve.tokens[0].name.as_str()), (1, "a"));
+    assert!(read(GOOD).unwrap().serve.listen.ip().is_loopback());
+}
+
+#[test]
+fn alerts_are_strict() {
+    assert_problems(&[
+        ("[alert]\nemial={}\n", &[":12:1: [alert] unknown key `emial`; did you mean `email`?"]),
+        ("[alert]\nwebhook={url='x'}\n", &[":12:10: [alert.webhook] `url` must begin with https://"]),
+        ("[alert]\nticket={to='acme-desk',company='x',bord='y'}\n", &["unknown key `bord`; did you mean `board`?"]),
+        ("[alert]\nticket={to='acme-desk',company='x',title='y'}\n", &["[alert.ticket] unknown key `title`"]),
+        (
+            "[alert]\nticket={to='acme-rmm',company='x'}\n",
+            &["[alert.ticket] `to`: the integration `acme-rmm` has no tickets"],
+        ),
+        (
+            "[alert]\nemail={via='post',recipients='a@b.example'}\n",
+            &["[alert.email] `via`: there is no section [integrations.post]"],
+        ),
+        ("[alert]\nexpiry_days=-1\n", &["`expiry_days`"]),
+    ]);
+    let alert = read(&format!("{GOOD}[alert]\nheartbeat={{env='BEAT'}}\n")).unwrap().alert;
+    assert!(alert.heartbeat.is_some() && alert.email.is_none() && alert.expiry_days == 14);
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn every_form_of_a_schedule_is_read() {
             When::Monthly(Monthly { day: MonthDay::Day(31), at: time(6, 30, 0, 0) }),
             When::Weekly(Weekly { day: Weekday::Monday, at: time(18, 0, 0, 0) }),
             When::Daily(Daily { at: time(0, 5, 0, 0) }),
-            When::Cron("0 6 1 * *".to_owned()),
+            When::Cron("0 6 1 * *".parse().unwrap()),
         ]
     );
     assert_eq!(config.schedules[0].deliver.as_deref(), Some(&["a".to_owned()][..]));

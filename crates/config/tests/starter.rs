@@ -64,7 +64,9 @@ fn the_schema_describes_every_key() {
     let required: Vec<&str> = rmm["required"].as_array().unwrap().iter().filter_map(|key| key.as_str()).collect();
     assert_eq!(required, ["api_key", "url"]);
     assert_eq!(rmm["properties"]["api_key"]["description"], "The API key. It belongs to a user.");
-    for section in [rmm, &schema["properties"]["run"], &schema["properties"]["schedule"]["additionalProperties"]] {
+    let properties = &schema["properties"];
+    let schedule = &properties["schedule"]["additionalProperties"];
+    for section in [rmm, &properties["run"], schedule, &properties["serve"], &properties["alert"]] {
         for (key, schema) in section["properties"].as_object().unwrap() {
             assert!(schema["description"].is_string(), "{key}: {schema}");
         }

@@ -14,17 +14,24 @@
 //! | [`registry`] | how connectors are found |
 //! | [`world`] | the interface to clock, sleep, randomness, files and the state folder |
 //! | [`sheet`], [`merge`] | the company-keyed table, and the one function that makes it |
+//! | [`guard`], [`changes`] | what fell in a way that is hard to believe; what moved since an earlier sheet |
+//! | [`history`] | counts that are kept, and how they become days |
+//! | [`month`] | a month's figure by the vendor's own rule |
 //! | [`run`] | what a run returns |
 //! | [`shape`] | keys and types of answers, never a value |
 //! | [`table`] | tables that users write: rows of cells that know their line |
 //! | [`wire`] | lenient types for ids, numbers and times as vendors send them |
 
 pub mod capability;
+pub mod changes;
 pub mod code;
 pub mod counts;
 pub mod error;
+pub mod guard;
+pub mod history;
 pub mod merge;
 pub mod model;
+pub mod month;
 pub mod registry;
 pub mod run;
 pub mod shape;

@@ -1,9 +1,11 @@
 //! What a run returns: its outcome, its log and its deliveries.
 
+use crate::changes::Changes;
 use crate::code::Code;
 use crate::sheet::Sheet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// How serious a log line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -146,8 +148,20 @@ pub struct Run {
     pub status: RunStatus,
     /// The exit status of the contract.
     pub exit_status: u8,
+    /// The schedule that made it.
+    #[serde(default)]
+    pub schedule: Option<String>,
+    /// The integrations that were asked.
+    #[serde(default)]
+    pub asked: BTreeSet<String>,
+    /// Those of them that answered.
+    #[serde(default)]
+    pub answered: BTreeSet<String>,
     /// The table.
     pub sheet: Sheet,
+    /// What moved since an earlier run, where there is one.
+    #[serde(default)]
+    pub changes: Option<Changes>,
     /// What became of each delivery.
     pub deliveries: Vec<DeliveryOutcome>,
     /// Everything that was said.

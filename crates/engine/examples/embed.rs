@@ -6,11 +6,12 @@
 #![allow(clippy::print_stdout, reason = "an example for the terminal")]
 
 use std::sync::Arc;
+use tallysheet_core::guard::Guard;
 use tallysheet_core::merge::Options;
 use tallysheet_core::{
     CountSource, Counts, Decimal, Metric, MetricDef, OrgCounts, Outcome, Result, VendorOrg, async_trait,
 };
-use tallysheet_engine::{Companies, Plan, Silent, Source, run};
+use tallysheet_engine::{Companies, Keep, Plan, Silent, Source, run};
 use tallysheet_host::System;
 use tallysheet_store::Sqlite;
 
@@ -42,6 +43,9 @@ async fn main() -> Result<()> {
         directory: None,
         names: Vec::new(),
         options: Options { notes: true, unmapped_rows: true, ..Options::default() },
+        schedule: None,
+        guard: Guard::default(),
+        keep: Keep::default(),
         strict: false,
         deliveries: Vec::new(),
         skipped: Vec::new(),

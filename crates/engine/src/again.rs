@@ -4,7 +4,7 @@ use crate::deliver::{Delivery, Way, deliver_all};
 use crate::log::Log;
 use crate::run::{exit_status, run_id};
 use jiff::tz::TimeZone;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tallysheet_core::run::{DeliveryOutcome, Run, RunStatus};
 use tallysheet_core::sheet::{Cell, Column, ColumnKind, Row, Sheet, Totals, Value};
@@ -33,6 +33,8 @@ pub async fn deliver_again(
     run.exit_status = exit_status(run.status, &delivered.outcomes);
     outcomes.extend(delivered.outcomes);
     run.deliveries = outcomes;
+    // One that was cut off while it was delivered has ended now.
+    run.finished_at.get_or_insert_with(|| world.now());
     store.keep(&run, &delivered.files).await?;
     Ok(run)
 }
@@ -90,6 +92,10 @@ fn test_run(world: &dyn World) -> Run {
         finished_at: None,
         status: RunStatus::Complete,
         exit_status: 0,
+        schedule: None,
+        asked: BTreeSet::new(),
+        answered: BTreeSet::new(),
+        changes: None,
         sheet: Sheet {
             notes: true,
             carried: Vec::new(),

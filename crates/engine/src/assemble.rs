@@ -3,9 +3,11 @@
 mod deliveries;
 
 use crate::account::Guard;
+use crate::alert::Alerts;
 use crate::deliver::Delivery;
+use crate::look_back::Keep;
 use crate::plan::{Companies, Directory, NamedId, Plan, Rules, Source};
-use deliveries::{Deliveries, lacks};
+use deliveries::{AlertWays, Deliveries, lacks};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,6 +28,10 @@ pub struct Selection {
     pub only: Option<Vec<String>>,
     /// Whether the config's deliveries are made.
     pub deliver: bool,
+    /// Of these only those; `None` is all.
+    pub deliveries: Option<Vec<String>>,
+    /// The schedule that asks for it.
+    pub schedule: Option<String>,
     /// Whether the companies file may be missing or empty: for the command that makes it.
     pub companies_may_be_missing: bool,
 }
@@ -76,6 +82,7 @@ pub struct Assembled {
     /// The PSA that `[run] directory` names.
     pub directory: Option<Directory>,
     skipped: Vec<(String, String)>,
+    schedule: Option<String>,
 }
 
 /// An integration with its connector.
@@ -125,16 +132,39 @@ pub fn assemble(
         let connector = connect(integration, &config, file, &world, None)?;
         integrations.push(Connected { config: integration.clone(), connector });
     }
-    let enabled = || config.deliveries.iter().filter(|delivery| delivery.enabled);
-    let (deliveries, skipped) = if selection.deliver {
-        let mut making =
-            Deliveries { config: &config, integrations: &integrations, file, world: &world, others: BTreeMap::new() };
-        (enabled().map(|configured| making.delivery(configured)).collect::<Result<_>>()?, Vec::new())
-    } else {
-        (Vec::new(), enabled().map(|left| (left.name.clone(), left.kind().to_owned())).collect())
-    };
+    let chosen = |name: &String| selection.deliveries.as_ref().is_none_or(|names| names.contains(name));
+    let (made, left): (Vec<_>, Vec<_>) = (config.deliveries.iter())
+        .filter(|delivery| delivery.enabled)
+        .partition(|delivery| selection.deliver && chosen(&delivery.name));
+    let mut making = making(&config, &integrations, file, &world);
+    let deliveries = made.into_iter().map(|configured| making.delivery(configured)).collect::<Result<_>>()?;
+    let skipped = left.into_iter().map(|left| (left.name.clone(), left.kind().to_owned())).collect();
     let directory = directory(&config, &integrations, file, &world)?;
-    Ok(Assembled { integrations, deliveries, world, store, config, companies, headers, directory, skipped })
+    let schedule = selection.schedule.clone();
+    Ok(Assembled { integrations, deliveries, world, store, config, companies, headers, directory, skipped, schedule })
+}
+
+/// Those who are told when something fails. Their secrets are resolved.
+pub fn alerts(config: &Config, world: &Arc<dyn World>, store: &Arc<dyn Store>) -> Result<Alerts> {
+    let none = CompaniesFile::default();
+    let AlertWays { ways, heartbeat } = making(config, &[], &none, world).alerts(&config.alert)?;
+    Ok(Alerts {
+        ways,
+        heartbeat,
+        expiry_days: config.alert.expiry_days,
+        timezone: config.run.timezone.clone(),
+        world: world.clone(),
+        store: store.clone(),
+    })
+}
+
+fn making<'a>(
+    config: &'a Config,
+    integrations: &'a [Connected],
+    file: &'a CompaniesFile,
+    world: &'a Arc<dyn World>,
+) -> Deliveries<'a> {
+    Deliveries { config, integrations, file, world, others: BTreeMap::new() }
 }
 
 /// Resolves the secrets of an integration and makes its connector.
@@ -236,6 +266,9 @@ impl Assembled {
                 notes: run.notes,
                 unmapped_rows: run.unmapped == Unmapped::Rows,
             },
+            schedule: self.schedule,
+            guard: self.config.guard.clone(),
+            keep: Keep { runs: run.keep, counts: run.keep_counts },
             strict: run.strict,
             deliveries: self.deliveries,
             skipped: self.skipped,

@@ -17,6 +17,8 @@ pub enum Event<'a> {
     Answered(&'a str, usize),
     /// It failed.
     Failed(&'a str, &'a Error),
+    /// All were asked; now the sheet is kept and delivered.
+    Delivering,
 }
 
 /// Someone who watches.

@@ -13,6 +13,7 @@ mod ticket;
 mod webhook;
 
 pub use email::EmailDelivery;
+pub(crate) use message::plain;
 pub use ticket::TicketDelivery;
 pub use webhook::WebhookDelivery;
 

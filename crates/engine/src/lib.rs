@@ -6,6 +6,7 @@
 //!                        ├─ collect   ask every source, a deadline each
 //!                        ├─ place     which org is which company
 //!                        ├─ merge     (tallysheet-core)
+//!                        ├─ look back what fell too far, what changed, against the runs that are kept
 //!                        ├─ deliver   render and take it where it goes
 //!                        └─ keep      the run, in the store
 //! ```
@@ -15,28 +16,34 @@
 
 mod account;
 mod again;
+mod alert;
 mod assemble;
 mod collect;
 mod deliver;
 mod directory;
 mod keep;
 mod log;
+mod look_back;
 mod perhaps;
 mod place;
 mod plan;
 mod probe;
+mod resume;
 mod run;
 mod who;
 
 pub use again::{deliver_again, deliver_test, kept};
-pub use assemble::{Assembled, Connected, Selection, assemble};
+pub use alert::{Alert, Alerts, of_check, of_error, of_run};
+pub use assemble::{Assembled, Connected, Selection, alerts, assemble};
 pub use collect::{Event, Progress, Silent};
 pub use deliver::{
     Deliver, Delivery, EmailDelivery, FileDelivery, Receipt, Report, StreamDelivery, TicketDelivery, Undelivered,
     WebhookDelivery,
 };
+pub use look_back::Keep;
 pub use plan::{Companies, Directory, NamedId, Plan, Rules, Source};
 pub use probe::{Probed, probe};
-pub use run::run;
+pub use resume::resume;
+pub use run::{run, run_as, run_id};
 pub use tallysheet_matching::{CERTAIN, Likely, Reason, Rule, Suggestion};
 pub use who::{Export, Listed, Opinion, Suggested, Taken, Who, WhoPart, write, write_new};

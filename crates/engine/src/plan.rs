@@ -1,10 +1,12 @@
 //! Everything that a run needs, gathered before it starts.
 
 use crate::deliver::Delivery;
+use crate::look_back::Keep;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tallysheet_core::guard::Guard;
 use tallysheet_core::merge::{KeyedCompany, Options};
 use tallysheet_core::{CompanyDirectory, CountSource, MetricDef, Notice, Probe, World};
 use tallysheet_matching::Rule;
@@ -22,6 +24,12 @@ pub struct Plan {
     pub names: Vec<NamedId>,
     /// How the sheet looks.
     pub options: Options,
+    /// The schedule that makes this run; it is compared with that one's last.
+    pub schedule: Option<String>,
+    /// When a count fell too far to be believed.
+    pub guard: Guard,
+    /// How long runs and counts are kept.
+    pub keep: Keep,
     /// Whether an incomplete report is held back.
     pub strict: bool,
     /// Where the report goes.

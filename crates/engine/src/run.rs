@@ -1,39 +1,45 @@
 //! One run, from the first question to the kept result.
 
 use crate::account::{Guard, Guards};
-use crate::collect::{Collected, Progress, collect};
+use crate::collect::{Collected, Event, Progress, collect};
 use crate::deliver::{INCOMPLETE, Way, deliver_all};
 use crate::directory::{self, with_directory};
 use crate::keep::{is_fixed, keep, keep_undelivered};
 use crate::log::Log;
+use crate::look_back::{self, answered as names, doubts, forget, keep_counts, since_last};
 use crate::perhaps::note;
 use crate::place::{place, renamed};
-use crate::plan::{Directory, Plan, Source};
+use crate::plan::{Companies, Directory, Plan, Source};
 use futures_util::future::join;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tallysheet_core::merge::{Merged, merge};
+use tallysheet_core::guard::{Doubts, Guard as DropGuard, Seen};
+use tallysheet_core::merge::{KeptColumn, Merged, merge};
 use tallysheet_core::run::{DeliveryOutcome, DeliveryStatus, Run, RunStatus};
-use tallysheet_core::sheet::Column;
+use tallysheet_core::sheet::{Column, Sheet};
 use tallysheet_core::{Code, Error, Level, Notice, Phase, World};
+use tallysheet_store::Store;
 
 /// Runs a plan. It always ends with a [`Run`]; what went wrong stands in its log, its status and its exit status.
 pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
+    let id = run_id(&*plan.world);
+    run_as(id, plan, progress).await
+}
+
+/// The same under a [`run_id`] that was chosen before, for those who must know it should the run be cut off.
+pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
     let world = plan.world.clone();
     let mut log = Log::new(world.clone());
     let started_at = world.now();
-    let id = run_id(&*world);
     log.extend(plan.notices);
 
     let store = plan.store.clone();
-    if let Err(error) = store.begin(&id, started_at).await {
-        log.say(unkept(&error));
-    }
-    let kept = store.columns().await.unwrap_or_else(|error| {
-        log.say(Notice::new(Level::Warning, Phase::Collect, error.code(), error.to_string()));
-        BTreeMap::new()
-    });
+    let kept = begin(&id, started_at, &*store, &mut log).await;
     let sources: Vec<Source> = plan.sources;
+    let asked = sources.iter().map(|source| source.name.clone()).collect();
+    let rows_from_vendors = matches!(plan.companies, Companies::FromNames);
     let is_fixed_column = fixed_columns(&sources);
     let guards = guards(&sources, plan.directory.as_ref(), &world);
     let listing = async {
@@ -54,22 +60,32 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
     };
 
     log.extend(renamed(&collected, &plan.names));
-    let placed = place(companies, collected, &kept);
-    log.extend(placed.notices);
+    let mut placed = place(companies, collected, &kept);
+    log.extend(std::mem::take(&mut placed.notices));
     let answered = placed.sources.iter().any(|source| source.answer.is_ok());
+    let seen = look_back::seen(&placed, rows_from_vendors);
     let Merged { mut sheet, notices, complete, counted } = merge(&placed.companies, placed.sources, &plan.options);
     log.extend(notices);
     let complete = complete && answered_directory;
+    let status = status(answered, complete, counted);
+    let doubted = match status {
+        RunStatus::Failed => Doubts::default(),
+        _ => doubt(&mut sheet, &seen, &plan.guard, &plan.timezone, &*store, &mut log).await,
+    };
+    let status = if doubted.none() { status } else { RunStatus::Partial };
     note(&mut sheet, &placed.perhaps);
 
-    let status = status(answered, complete, counted);
     let mut run = Run {
         id,
         started_at,
         finished_at: None,
         status,
         exit_status: exit_status(status, &[]),
+        schedule: plan.schedule,
+        asked,
+        answered: names(&seen),
         sheet,
+        changes: None,
         deliveries: Vec::new(),
         log: log.entries(),
     };
@@ -83,6 +99,7 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
         let names = plan.deliveries.iter().map(|to| (to.name.clone(), to.kind.clone(), Some(why)));
         outcomes.extend(skipped(names));
     } else {
+        look_at(&mut run, seen, doubted, &plan.timezone, &*store, &mut log).await;
         if held_back {
             let message = format!("no file is delivered: {INCOMPLETE}");
             log.say(Notice::new(Level::Error, Phase::Deliver, None, message));
@@ -90,6 +107,7 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
             log.say(Notice::new(Level::Info, Phase::Deliver, Code::NoDelivery, "there is no delivery and no output"));
         }
         run.log = log.entries();
+        progress.event(Event::Delivering);
         if let Err(error) = keep_undelivered(&*store, &run).await {
             log.say(unkept(&error));
         }
@@ -108,9 +126,56 @@ pub async fn run(plan: Plan, progress: &dyn Progress) -> Run {
     run.log = log.entries();
     if let Err(error) = keep(&*store, &run, &files, is_fixed_column).await {
         log.say(unkept(&error));
-        run.log = log.entries();
     }
+    if let Err(error) = forget(plan.keep, world.now(), &*store).await {
+        log.say(Notice::new(Level::Warning, Phase::Complete, error.code(), format!("nothing old is deleted: {error}")));
+    }
+    run.log = log.entries();
     run
+}
+
+/// Notes that the run begins, and reads what the product columns were called.
+async fn begin(id: &str, started_at: Timestamp, store: &dyn Store, log: &mut Log) -> BTreeMap<String, Vec<KeptColumn>> {
+    if let Err(error) = store.begin(id, started_at).await {
+        log.say(unkept(&error));
+    }
+    store.columns().await.unwrap_or_else(|error| {
+        log.say(Notice::new(Level::Warning, Phase::Collect, error.code(), error.to_string()));
+        BTreeMap::new()
+    })
+}
+
+/// Marks and tells what is hard to believe.
+async fn doubt(
+    sheet: &mut Sheet,
+    seen: &Seen,
+    limits: &DropGuard,
+    timezone: &TimeZone,
+    store: &dyn Store,
+    log: &mut Log,
+) -> Doubts {
+    let doubted = doubts(sheet, seen, limits, timezone, store).await.unwrap_or_else(|error| {
+        log.say(not_compared(&error));
+        Doubts::default()
+    });
+    log.extend(doubted.notices.iter().cloned());
+    doubted
+}
+
+/// Notes what changed, and keeps the counts, before anything is delivered.
+async fn look_at(run: &mut Run, seen: Seen, doubted: Doubts, timezone: &TimeZone, store: &dyn Store, log: &mut Log) {
+    run.changes = since_last(run, timezone, store).await.unwrap_or_else(|error| {
+        log.say(not_compared(&error));
+        None
+    });
+    if let Err(error) = keep_counts(run, seen, doubted, store).await {
+        log.say(unkept(&error));
+    }
+}
+
+fn not_compared(error: &Error) -> Notice {
+    let message = format!("this run is compared with no earlier one: {error}");
+    Notice::new(Level::Warning, Phase::Merge, error.code(), message)
 }
 
 fn unkept(error: &Error) -> Notice {
@@ -168,7 +233,7 @@ pub(crate) fn skipped(names: impl Iterator<Item = (String, String, Option<&'stat
 }
 
 /// `20261125T180000Z-4f2a`: sorts by time, and no two are alike.
-pub(crate) fn run_id(world: &dyn World) -> String {
+pub fn run_id(world: &dyn World) -> String {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a random number below 65536")]
     let tail = (world.random() * 65536.0) as u16;
     format!("{}-{tail:04x}", world.now().strftime("%Y%m%dT%H%M%SZ"))

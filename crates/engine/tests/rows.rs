@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tallysheet_core::capability::DirectoryCompany;
+use tallysheet_core::guard::Guard;
 use tallysheet_core::merge::{KeyedCompany, Options};
 use tallysheet_core::run::Run;
 use tallysheet_core::{
     Code, Company, CompanyDirectory, CountSource, Counts, Error, ErrorKind, Identity, Level, Link, Metric, MetricDef,
     OrgCounts, Outcome, Probe, Result, VendorOrg, async_trait,
 };
-use tallysheet_engine::{Companies, Directory, NamedId, Plan, Rule, Rules, Silent, Source, run};
+use tallysheet_engine::{Companies, Directory, Keep, NamedId, Plan, Rule, Rules, Silent, Source, run};
 use tallysheet_store::Sqlite;
 use tallysheet_testkit::TestWorld;
 
@@ -83,6 +84,9 @@ fn plan(world: &TestWorld, sources: Vec<Source>, companies: Vec<KeyedCompany>) -
         directory: None,
         names: Vec::new(),
         options: Options { notes: true, unmapped_rows: true, ..Options::default() },
+        schedule: None,
+        guard: Guard::default(),
+        keep: Keep::default(),
         strict: false,
         deliveries: Vec::new(),
         skipped: Vec::new(),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tallysheet_core::guard::Guard;
 use tallysheet_core::merge::Options;
 use tallysheet_core::run::{DeliveryStatus, Run, RunStatus};
 use tallysheet_core::{
@@ -11,7 +12,7 @@ use tallysheet_core::{
     Product, Result, VendorOrg, World, async_trait,
 };
 use tallysheet_engine::{
-    Companies, Deliver, Delivery, FileDelivery, Plan, Receipt, Report, Rules, Silent, Source, Undelivered,
+    Companies, Deliver, Delivery, FileDelivery, Keep, Plan, Receipt, Report, Rules, Silent, Source, Undelivered,
     deliver_again, run,
 };
 use tallysheet_report::Format;
@@ -79,6 +80,9 @@ fn plan(sources: Vec<Source>) -> Plan {
         directory: None,
         names: Vec::new(),
         options: Options { notes: true, unmapped_rows: true, ..Options::default() },
+        schedule: None,
+        guard: Guard::default(),
+        keep: Keep::default(),
         strict: false,
         deliveries: Vec::new(),
         skipped: Vec::new(),

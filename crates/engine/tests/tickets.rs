@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use tallysheet_core::guard::Guard;
 use tallysheet_core::merge::Options;
 use tallysheet_core::run::{DeliveryStatus, Run};
 use tallysheet_core::ticket::{
@@ -13,7 +14,7 @@ use tallysheet_core::{
     async_trait,
 };
 use tallysheet_engine::{
-    Companies, Delivery, FileDelivery, Plan, Silent, Source, TicketDelivery, deliver_again, deliver_test, run,
+    Companies, Delivery, FileDelivery, Keep, Plan, Silent, Source, TicketDelivery, deliver_again, deliver_test, run,
 };
 use tallysheet_report::Format;
 use tallysheet_store::Sqlite;
@@ -207,6 +208,9 @@ impl Office {
             directory: None,
             names: Vec::new(),
             options: Options { notes: true, unmapped_rows: true, ..Options::default() },
+            schedule: None,
+            guard: Guard::default(),
+            keep: Keep::default(),
             strict: false,
             deliveries: vec![delivery(to)],
             skipped: Vec::new(),

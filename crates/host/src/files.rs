@@ -32,6 +32,11 @@ pub fn config_folder() -> Option<PathBuf> {
     etcetera::choose_base_strategy().ok().map(|folders| folders.config_dir())
 }
 
+/// The user's home; `None` where there is none.
+pub fn home_folder() -> Option<PathBuf> {
+    etcetera::home_dir().ok()
+}
+
 /// Writes a file that must not exist yet, and its folders. Where there is one, `-2`, `-3` … goes before the ending.
 /// Returns the path that was written. Nobody ever sees half of it, and two who write at once get two files.
 pub fn write_new_file(path: &Path, bytes: &[u8]) -> Result<PathBuf> {

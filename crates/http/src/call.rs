@@ -104,6 +104,11 @@ impl Call {
         Self::new("POST", Target::Whole(url.into()), false)
     }
 
+    /// A GET of such an address.
+    pub fn get_from(url: impl Into<String>) -> Self {
+        Self::new("GET", Target::Whole(url.into()), true)
+    }
+
     /// A PUT. It is repeated as little as a POST.
     pub fn put(path: impl Into<String>) -> Self {
         Self::new("PUT", Target::Path(path.into()), false)

@@ -1,6 +1,7 @@
 //! What the summaries, the page and the workbook all say of a run: how many, what failed, the control totals. Never a
 //! customer's name.
 
+use crate::moved::Told;
 use crate::text::{self, number, printable};
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,8 @@ pub(crate) struct Digest<'a> {
     pub(crate) failures: Vec<Failure>,
     /// One for each column of numbers.
     pub(crate) totals: Vec<ColumnTotals<'a>>,
+    /// What changed, where there is an earlier run.
+    pub(crate) changes: Option<Told<'a>>,
 }
 
 /// What failed, and how many rows it touches.
@@ -66,6 +69,7 @@ impl<'a> Digest<'a> {
             counted: (0..sheet.columns.len()).filter(has_counts).count(),
             failures: failures(run),
             totals: totals(sheet),
+            changes: run.changes.as_ref().map(|changes| Told { changes }),
         }
     }
 
@@ -100,7 +104,10 @@ fn failures(run: &Run) -> Vec<Failure> {
     let sheet = &run.sheet;
     let titles: BTreeMap<&str, &str> =
         sheet.columns.iter().map(|column| (column.integration.as_str(), text::title(column))).collect();
-    let failed = |entry: &&LogEntry| entry.notice.level == Level::Error && entry.notice.phase == Phase::Collect;
+    let failed = |entry: &&LogEntry| {
+        let notice = &entry.notice;
+        (notice.level == Level::Error && notice.phase == Phase::Collect) || notice.code == Some(Code::Implausible)
+    };
     let mut rows: BTreeMap<(&str, Code), BTreeSet<usize>> = run
         .log
         .iter()

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
+use tallysheet_core::changes::{Change, Changes, TotalChange};
 use tallysheet_core::run::{DeliveryOutcome, LogEntry, Run};
 use tallysheet_core::sheet::{Cell, Column, ColumnKind, Flag, Row, Sheet, Value};
 use tallysheet_core::{Code, Error, Level, Phase, Result};
@@ -39,6 +40,7 @@ pub fn json_object(run: &Run) -> Result<impl Serialize + '_> {
         columns: sheet.columns.iter().map(ColumnObject::of).collect(),
         rows: sheet.rows.iter().map(|row| row_object(sheet, row)).collect(),
         totals: totals(sheet),
+        changes: run.changes.as_ref().map(ChangesObject::of),
         csv,
         deliveries: &run.deliveries,
         log: Log {
@@ -55,9 +57,69 @@ struct Object<'a, R, T> {
     columns: Vec<ColumnObject<'a>>,
     rows: Vec<R>,
     totals: T,
+    changes: Option<ChangesObject<'a>>,
     csv: String,
     deliveries: &'a [DeliveryOutcome],
     log: Log<'a>,
+}
+
+#[derive(serde::Serialize)]
+struct ChangesObject<'a> {
+    since: Since<'a>,
+    new: &'a [String],
+    gone: &'a [String],
+    counts: Vec<CountChange<'a>>,
+    totals: Vec<TotalChangeObject<'a>>,
+}
+
+#[derive(serde::Serialize)]
+struct Since<'a> {
+    run: &'a str,
+    date: jiff::civil::Date,
+}
+
+#[derive(serde::Serialize)]
+struct CountChange<'a> {
+    company: &'a str,
+    key: &'a str,
+    column: &'a str,
+    last: Option<Exact>,
+    now: Option<Exact>,
+    difference: Option<Exact>,
+}
+
+#[derive(serde::Serialize)]
+struct TotalChangeObject<'a> {
+    column: &'a str,
+    last: Option<Exact>,
+    now: Option<Exact>,
+    difference: Option<Exact>,
+}
+
+impl<'a> ChangesObject<'a> {
+    fn of(changes: &'a Changes) -> Self {
+        let count = |change: &'a Change| CountChange {
+            company: &change.company,
+            key: &change.key,
+            column: &change.column,
+            last: change.last.map(Exact),
+            now: change.now.map(Exact),
+            difference: change.difference().map(Exact),
+        };
+        let total = |change: &'a TotalChange| TotalChangeObject {
+            column: &change.column,
+            last: change.last.map(Exact),
+            now: change.now.map(Exact),
+            difference: change.difference().map(Exact),
+        };
+        Self {
+            since: Since { run: &changes.run, date: changes.date },
+            new: &changes.new,
+            gone: &changes.gone,
+            counts: changes.counts.iter().map(count).collect(),
+            totals: changes.totals.iter().map(total).collect(),
+        }
+    }
 }
 
 #[derive(serde::Serialize)]
@@ -221,7 +283,7 @@ impl Serialize for ValueObject<'_> {
 }
 
 /// A number with every digit it has: a double would round it.
-struct Exact(Decimal);
+pub(crate) struct Exact(pub(crate) Decimal);
 
 impl Serialize for Exact {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -8,7 +8,9 @@
 //! | `sheet` | CSV, and CSV with one line a cell |
 //! | `json` | the one object that a run is, and the lines of its log |
 //! | `xlsx` | the workbook |
+//! | `history`, `month` | how counts moved; the figures of a month |
 //! | `html` | the page |
+//! | `moved` | what changed since an earlier run, as texts |
 //! | `table` | the table for a terminal |
 //! | `summary` | totals and failures without a customer's name, as text and as HTML |
 //! | `digest` | what summary, page and workbook say of a run as a whole |
@@ -16,8 +18,11 @@
 
 mod digest;
 mod format;
+mod history;
 mod html;
 mod json;
+mod month;
+mod moved;
 mod sheet;
 mod summary;
 mod table;
@@ -25,6 +30,9 @@ mod text;
 mod xlsx;
 
 pub use format::{Format, render};
+pub use history::{history_csv, history_json, history_table};
 pub use json::{json, json_object, log_lines};
+pub use month::{month_csv, month_json};
 pub use summary::{status_word, summary, summary_html};
 pub use table::table;
+pub use xlsx::month_book;

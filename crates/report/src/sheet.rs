@@ -51,14 +51,17 @@ fn value(cell: &Cell) -> Cow<'_, str> {
     }
 }
 
-fn line<'a>(writer: &mut Writer<Vec<u8>>, fields: impl IntoIterator<Item = Cow<'a, str>>) -> Result<(), csv::Error> {
+pub(crate) fn line<'a>(
+    writer: &mut Writer<Vec<u8>>,
+    fields: impl IntoIterator<Item = Cow<'a, str>>,
+) -> Result<(), csv::Error> {
     for field in fields {
         writer.write_field(field.as_bytes())?;
     }
     writer.write_record(None::<&[u8]>)
 }
 
-fn write(lines: impl FnOnce(&mut Writer<Vec<u8>>) -> Result<(), csv::Error>) -> Result<Vec<u8>> {
+pub(crate) fn write(lines: impl FnOnce(&mut Writer<Vec<u8>>) -> Result<(), csv::Error>) -> Result<Vec<u8>> {
     let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
     lines(&mut writer).map_err(|error| Error::internal(format!("the sheet cannot be written as CSV: {error}")))?;
     writer.into_inner().map_err(|error| Error::internal(format!("the sheet cannot be written as CSV: {error}")))

@@ -1,6 +1,7 @@
 //! The run in a few lines: for the end of a command, a mail and a ticket. Never a customer's name.
 
 use crate::digest::{ColumnTotals, Digest, Failure};
+use crate::moved::Moved;
 use crate::text::{self, number};
 use askama::Template;
 use std::fmt::Write as _;
@@ -30,6 +31,13 @@ pub fn summary(run: &Run) -> String {
         digest.columns()
     );
     section(&mut text, "Failures", digest.failures.iter().map(failure).collect());
+    if let Some(told) = &digest.changes {
+        let more = match told.totals_more() {
+            0 => None,
+            more => Some(format!("and {more} more")),
+        };
+        section(&mut text, &told.headline(), told.totals().iter().map(moved).chain(more).collect());
+    }
     section(&mut text, "Totals", digest.totals.iter().map(total).collect());
     text
 }
@@ -50,7 +58,7 @@ struct Body<'a> {
 }
 
 fn section(text: &mut String, title: &str, lines: Vec<String>) {
-    if lines.is_empty() {
+    if lines.is_empty() && !title.starts_with("Since ") {
         return;
     }
     let _ = write!(text, "\n{title}\n");
@@ -65,6 +73,13 @@ fn failure(Failure { integration, code, rows }: &Failure) -> String {
         1 => format!("{integration}: {code} (1 row)"),
         count => format!("{integration}: {code} ({count} rows)"),
     }
+}
+
+/// `Duo: Users: 120, was 118 (+2)`.
+fn moved(moved: &Moved) -> String {
+    let or_none = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
+    let by = if moved.difference.is_empty() { String::new() } else { format!(" ({})", moved.difference) };
+    format!("{}: {}, was {}{by}", moved.column, or_none(&moved.now), or_none(&moved.last))
 }
 
 fn total(total: &ColumnTotals) -> String {

@@ -1,4 +1,4 @@
-//! A workbook: the companies, the orgs without a company, the summary, the log. A blank cell has its state as a colour
+//! A workbook: the companies, the orgs without a company, the changes, the summary, the log. A blank cell has its state as a colour
 //! and as a note. There are no formulas: each text is written as a text.
 
 use crate::digest::Digest;
@@ -11,6 +11,7 @@ use rust_xlsxwriter::{
     Workbook, Worksheet, XlsxError,
 };
 use std::borrow::Cow;
+use tallysheet_core::month::{Report, ranges};
 use tallysheet_core::run::Run;
 use tallysheet_core::sheet::{Blank, Cell, Column, ColumnKind, Row, Sheet, Value};
 use tallysheet_core::{Error, Level, Phase, Result};
@@ -33,6 +34,72 @@ pub(crate) fn xlsx(run: &Run) -> Result<Vec<u8>> {
         return Err(Error::internal("the sheet cannot be written as XLSX: a row does not fit its header"));
     }
     Book::new(run).and_then(Book::write).map_err(broken)
+}
+
+/// The figures of a month as a workbook: the figures, and which days they come from.
+pub fn month_book(report: &Report) -> Result<Vec<u8>> {
+    let broken = |error: XlsxError| Error::internal(format!("the figures cannot be written as XLSX: {error}"));
+    month(report).map_err(broken)
+}
+
+fn month(report: &Report) -> Result<Vec<u8>, XlsxError> {
+    let (mut workbook, formats) = (Workbook::new(), Formats::new());
+    let first = report.month.first;
+    let made = ExcelDateTime::from_ymd(u16::try_from(first.year()).unwrap_or(1900), 1, 1)?;
+    let title = format!("Tallysheet {}", first.strftime("%Y-%m"));
+    workbook
+        .set_properties(&DocProperties::new().set_title(title).set_author("Tallysheet").set_creation_datetime(&made));
+    let mut page = Worksheet::new();
+    page.set_name("Figures")?;
+    for (col, width) in [40, 30, 24, 36, 14, 14, 14, 26, 8, 80].into_iter().enumerate() {
+        page.set_column_width(place(col)?, width)?;
+    }
+    let mut line = formats.headers(
+        &mut page,
+        0,
+        &crate::month::HEADERS.map(|header| match header {
+            "Value" => "#Value",
+            "Days" => "#Days",
+            header => header,
+        }),
+    )?;
+    for of in &report.lines {
+        let texts = crate::month::texts(of);
+        for (col, text) in (0..).zip(&texts) {
+            match col {
+                5 => {
+                    if let Some(value) = of.figure.value {
+                        formats.number(&mut page, line, col, value, State::Plain)?;
+                    }
+                }
+                8 => {
+                    formats.number(&mut page, line, col, of.figure.days.into(), State::Plain)?;
+                }
+                _ => {
+                    page.write_string_with_format(line, col, cut(text), &formats.text)?;
+                }
+            }
+        }
+        line += 1;
+    }
+    page.autofilter(0, 0, line - 1, 9)?;
+    page.set_freeze_panes(1, 1)?;
+    page.set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
+    workbook.push_worksheet(page);
+
+    let mut page = Worksheet::new();
+    page.set_name("Rules")?;
+    for (col, width) in [30, 16, 80].into_iter().enumerate() {
+        page.set_column_width(place(col)?, width)?;
+    }
+    let first = formats.headers(&mut page, 0, &["Integration", "Rule", "Days without a snapshot"])?;
+    for (line, (name, rule, missing)) in (first..).zip(&report.integrations) {
+        for (col, text) in (0..).zip([name.clone(), rule.label(), ranges(missing)]) {
+            page.write_string_with_format(line, col, cut(&text), &formats.text)?;
+        }
+    }
+    workbook.push_worksheet(page);
+    workbook.save_to_buffer()
 }
 
 struct Book<'a> {
@@ -59,6 +126,7 @@ impl<'a> Book<'a> {
         let (companies, orgs) = self.run.sheet.rows.iter().partition::<Vec<_>, _>(|row| !row.unmapped);
         self.counts("Counts", &companies)?;
         self.counts("Unmapped", &orgs)?;
+        self.changes()?;
         self.summary()?;
         self.log()?;
         self.workbook.save_to_buffer()
@@ -150,6 +218,48 @@ impl<'a> Book<'a> {
         if let Some(note) = note {
             notes.add(page, line, col, state, note)?;
         }
+        Ok(())
+    }
+
+    /// What changed since an earlier run: companies, then each count, the biggest difference first.
+    fn changes(&mut self) -> Result<(), XlsxError> {
+        let mut page = self.page("Changes", 0)?;
+        for (col, width) in [44, 44, 14, 14, 14].into_iter().enumerate() {
+            page.set_column_width(place(col)?, width)?;
+        }
+        let Some(changes) = &self.run.changes else {
+            page.write_string(0, 0, "There is no earlier run to compare with")?;
+            self.workbook.push_worksheet(page);
+            return Ok(());
+        };
+        let formats = &self.formats;
+        let mut line = formats.headers(&mut page, 0, &["Company", "Column", "#Last", "#Now", "#Difference"])?;
+        for (what, names) in [("new company", &changes.new), ("gone company", &changes.gone)] {
+            for name in names {
+                page.write_string_with_format(line, 0, cut(name), &formats.text)?;
+                page.write_string(line, 1, what)?;
+                line += 1;
+            }
+        }
+        for change in &changes.counts {
+            page.write_string_with_format(line, 0, cut(&change.company), &formats.text)?;
+            page.write_string_with_format(line, 1, cut(&change.column), &formats.text)?;
+            for (col, value) in (2..).zip([change.last, change.now, change.difference()]) {
+                let Some(value) = value else { continue };
+                if let Some(remark) = formats.number(&mut page, line, col, value, State::Plain)? {
+                    let (company, column) = (printable(&change.company), printable(&change.column));
+                    self.remarks.push(format!("Changes, {company}, {column}: {remark}"));
+                }
+            }
+            line += 1;
+        }
+        page.autofilter(0, 0, line - 1, 4)?;
+        line = formats.headers(&mut page, line + 1, &["Since", "Run"])?;
+        page.write_string_with_format(line, 0, changes.date.to_string(), &formats.text)?;
+        page.write_string_with_format(line, 1, cut(&changes.run), &formats.text)?;
+        page.set_freeze_panes(1, 0)?;
+        page.set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
+        self.workbook.push_worksheet(page);
         Ok(())
     }
 

@@ -62,6 +62,7 @@ fn every_field_is_there_and_right() {
             "Sentry: Agents": { "counted": 12.5, "unmapped": 0, "left_out": 3, "vendor": 15.5 },
             "Duo: Users": { "counted": null, "unmapped": null, "left_out": null, "vendor": null },
         },
+        "changes": null,
         "csv": csv,
         "deliveries": [
             { "name": "archive", "kind": "file", "status": "delivered", "reference": "reports/a.csv", "error": null },

@@ -55,7 +55,7 @@ fn one_column(rows: Vec<Row>) -> Run {
 fn companies_and_orgs_have_a_sheet_each() {
     let bytes = bytes(&sample());
     let mut book = read(&bytes);
-    assert_eq!(book.sheet_names(), ["Counts", "Unmapped", "Summary", "Log"]);
+    assert_eq!(book.sheet_names(), ["Counts", "Unmapped", "Changes", "Summary", "Log"]);
 
     let counts = book.worksheet_range("Counts").unwrap();
     let header = ["\"Company\"", "\"Notes\"", "\"account\"", "\"Sentry: Agents\"", "\"Sentry: SKU\"", "\"Duo: Users\""];

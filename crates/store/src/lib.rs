@@ -6,18 +6,21 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `sqlite` | [`Sqlite`], the store in one file |
+//! | `counts` | the counts that outlive their runs |
 //! | `packed` | how a run becomes bytes and a run again |
 
+mod counts;
 mod packed;
 mod sqlite;
 
 pub use sqlite::Sqlite;
 
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use tallysheet_core::history::{Entry, Kept, Place};
 use tallysheet_core::merge::KeptColumn;
 use tallysheet_core::run::{DeliveryOutcome, Run, RunStatus};
-use tallysheet_core::{Result, async_trait};
+use tallysheet_core::{Decimal, Result, async_trait};
 
 /// A run in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +46,62 @@ pub struct RenderedFile {
     pub bytes: Vec<u8>,
 }
 
+/// The counts of a run.
+#[derive(Debug, Clone)]
+pub struct SnapshotOf<'a> {
+    /// The run.
+    pub run_id: &'a str,
+    /// When it began.
+    pub at: Timestamp,
+    /// How many orgs each integration listed; those that failed are absent, and so are their counts.
+    pub orgs: BTreeMap<String, usize>,
+    /// Each number, or why there is none.
+    pub counts: Vec<(Place, Entry)>,
+    /// Rows that have nothing at an integration any more, which is not believed: key and integration.
+    pub gone: BTreeSet<(String, String)>,
+    /// Integrations with so few orgs that it is not believed.
+    pub fewer: BTreeSet<String>,
+}
+
+/// The last counts that were believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Baseline {
+    /// By integration, key and metric.
+    pub counts: Vec<LastGood>,
+    /// How many orgs each integration listed, and when.
+    pub orgs: BTreeMap<String, (usize, Timestamp)>,
+}
+
+/// The last count of a place that was believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastGood {
+    /// The row's key.
+    pub key: String,
+    /// The row's name.
+    pub company: String,
+    /// Whether the row was a vendor org without a company.
+    pub unmapped: bool,
+    /// The integration's name.
+    pub integration: String,
+    /// The column's name behind the title.
+    pub metric: String,
+    /// How many.
+    pub value: Decimal,
+    /// The last run that had it.
+    pub at: Timestamp,
+}
+
+/// An implausible count that is believed from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The company; `None` for the number of orgs of an integration.
+    pub company: Option<String>,
+    /// The column's title, or the integration's name.
+    pub column: String,
+    /// How many; `None` for none at all.
+    pub value: Option<Decimal>,
+}
+
 /// Keeps runs.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -62,6 +121,26 @@ pub trait Store: Send + Sync {
     async fn columns(&self) -> Result<BTreeMap<String, Vec<KeptColumn>>>;
     /// Replaces the product columns of the integrations that are named.
     async fn keep_columns(&self, columns: &BTreeMap<String, Vec<KeptColumn>>) -> Result<()>;
+    /// The run to compare with: the newest of the schedule; without one, the newest complete one over the same
+    /// integrations, or the newest partial one. Never `id` itself.
+    async fn last(&self, id: &str, schedule: Option<&str>, asked: &BTreeSet<String>) -> Result<Option<Run>>;
+    /// Keeps the counts of a run. The same run again changes nothing.
+    async fn keep_counts(&self, of: &SnapshotOf<'_>) -> Result<()>;
+    /// The last counts of these integrations that were believed.
+    async fn baseline(&self, integrations: &BTreeSet<String>) -> Result<Baseline>;
+    /// The counts of runs that began at `from` or later, and before `to`.
+    async fn counts(&self, from: Timestamp, to: Timestamp) -> Result<Kept>;
+    /// Believes the implausible counts of a run, of all companies or of these, by key or name. `None` where the counts
+    /// of this run are not kept.
+    async fn accept(&self, run_id: &str, companies: Option<&[String]>) -> Result<Option<Vec<Accepted>>>;
+    /// Deletes what is older: whole runs, but for the newest that counted something, and counts.
+    async fn forget(&self, runs_before: Option<Timestamp>, counts_before: Option<Timestamp>) -> Result<()>;
+    /// A small thing that is remembered by name: a schedule's last time, the day of an alert.
+    async fn note(&self, name: &str) -> Result<Option<String>>;
+    /// Remembers it, in place of what was there.
+    async fn keep_note(&self, name: &str, text: &str) -> Result<()>;
+    /// Remembers it if what is there is still `before`. Of several who try at once, one is told `true`.
+    async fn swap_note(&self, name: &str, before: Option<&str>, text: &str) -> Result<bool>;
     /// Where it is, as people are told it.
     fn place(&self) -> String;
 }

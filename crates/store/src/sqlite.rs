@@ -1,13 +1,15 @@
 //! The store in one SQLite file. Several processes may use it at once.
 
+use crate::counts;
 use crate::packed::{pack, pack_bytes, unpack, unpack_bytes};
-use crate::{RenderedFile, RunHead, Store};
+use crate::{Accepted, Baseline, RenderedFile, RunHead, SnapshotOf, Store};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tallysheet_core::history::Kept;
 use tallysheet_core::merge::KeptColumn;
 use tallysheet_core::run::{DeliveryOutcome, DeliveryStatus, Run, RunStatus};
 use tallysheet_core::{Error, Result, async_trait};
@@ -16,7 +18,8 @@ use tallysheet_core::{Error, Result, async_trait};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Each brings the file from the version that is its index to the next.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE run (
         id TEXT PRIMARY KEY,
         started_at TEXT NOT NULL,
@@ -47,7 +50,15 @@ const MIGRATIONS: &[&str] = &["
         unit TEXT NOT NULL,
         PRIMARY KEY (integration, label)
     ) STRICT;
-"];
+",
+    counts::TABLES,
+    "
+    CREATE TABLE note (
+        name TEXT PRIMARY KEY,
+        text TEXT NOT NULL
+    ) STRICT;
+",
+];
 
 /// Runs in a SQLite file.
 #[derive(Debug)]
@@ -120,16 +131,20 @@ impl Store for Sqlite {
         self.with_connection(|connection| {
             let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             step.execute(
-                "INSERT INTO run (id, started_at, finished_at, status, exit_status, packed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO run (id, started_at, finished_at, status, exit_status, packed, schedule, asked)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                  ON CONFLICT (id) DO UPDATE SET finished_at = excluded.finished_at, status = excluded.status,
-                 exit_status = excluded.exit_status, packed = excluded.packed",
+                 exit_status = excluded.exit_status, packed = excluded.packed, schedule = excluded.schedule,
+                 asked = excluded.asked",
                 params![
                     run.id,
                     run.started_at.to_string(),
                     run.finished_at.map(|at| at.to_string()),
                     status_word(run.status),
                     run.finished_at.map(|_| run.exit_status),
-                    packed
+                    packed,
+                    run.schedule,
+                    lines(&run.asked)
                 ],
             )?;
             for (format, packed) in files {
@@ -206,9 +221,108 @@ impl Store for Sqlite {
         })
     }
 
+    async fn last(&self, id: &str, schedule: Option<&str>, asked: &BTreeSet<String>) -> Result<Option<Run>> {
+        self.with_connection(|connection| {
+            let find = |which: &str, wanted: &str| {
+                let query = format!(
+                    "SELECT packed FROM run WHERE id <> ?1 AND packed IS NOT NULL AND {which}
+                     ORDER BY started_at DESC, id DESC LIMIT 1"
+                );
+                connection.query_row(&query, [id, wanted], |row| row.get::<_, Vec<u8>>(0)).optional()
+            };
+            let mut packed = None;
+            if let Some(schedule) = schedule {
+                packed = find("schedule = ?2 AND status <> 'failed'", schedule)?;
+            }
+            for which in ["asked = ?2 AND status = 'complete'", "asked = ?2 AND status = 'partial'"] {
+                packed = match packed {
+                    None => find(which, &lines(asked))?,
+                    found => found,
+                };
+            }
+            Ok(packed.map(|packed| unpack(&packed)).transpose()?)
+        })
+    }
+
+    async fn keep_counts(&self, of: &SnapshotOf<'_>) -> Result<()> {
+        self.with_connection(|connection| {
+            let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            counts::keep(&step, of)?;
+            step.commit()?;
+            Ok(())
+        })
+    }
+
+    async fn baseline(&self, integrations: &BTreeSet<String>) -> Result<Baseline> {
+        self.with_connection(|connection| Ok(counts::baseline(connection, integrations)?))
+    }
+
+    async fn counts(&self, from: Timestamp, to: Timestamp) -> Result<Kept> {
+        self.with_connection(|connection| Ok(counts::kept(connection, from, to)?))
+    }
+
+    async fn accept(&self, run_id: &str, companies: Option<&[String]>) -> Result<Option<Vec<Accepted>>> {
+        self.with_connection(|connection| {
+            let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let accepted = counts::accept(&step, run_id, companies)?;
+            step.commit()?;
+            Ok(accepted)
+        })
+    }
+
+    async fn forget(&self, runs_before: Option<Timestamp>, counts_before: Option<Timestamp>) -> Result<()> {
+        self.with_connection(|connection| {
+            let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if let Some(before) = runs_before {
+                step.execute(
+                    "DELETE FROM run WHERE started_at < ?1 AND id <> ifnull((SELECT id FROM run
+                     WHERE status IN ('complete', 'partial') ORDER BY started_at DESC, id DESC LIMIT 1), '')",
+                    [before.to_string()],
+                )?;
+            }
+            if let Some(before) = counts_before {
+                counts::forget(&step, before)?;
+            }
+            step.commit()?;
+            Ok(())
+        })
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<String>> {
+        self.with_connection(|connection| {
+            let query = "SELECT text FROM note WHERE name = ?1";
+            Ok(connection.query_row(query, [name], |row| row.get(0)).optional()?)
+        })
+    }
+
+    async fn keep_note(&self, name: &str, text: &str) -> Result<()> {
+        self.with_connection(|connection| {
+            connection.execute("INSERT OR REPLACE INTO note VALUES (?1, ?2)", [name, text])?;
+            Ok(())
+        })
+    }
+
+    async fn swap_note(&self, name: &str, before: Option<&str>, text: &str) -> Result<bool> {
+        self.with_connection(|connection| {
+            let changed = match before {
+                None => connection.execute("INSERT OR IGNORE INTO note VALUES (?1, ?2)", [name, text])?,
+                Some(before) => {
+                    let update = "UPDATE note SET text = ?2 WHERE name = ?1 AND text = ?3";
+                    connection.execute(update, [name, text, before])?
+                }
+            };
+            Ok(changed == 1)
+        })
+    }
+
     fn place(&self) -> String {
         self.path.display().to_string()
     }
+}
+
+/// Names as one text, the same for the same ones.
+fn lines(names: &BTreeSet<String>) -> String {
+    names.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
 }
 
 fn keep_outcome(connection: &Connection, run_id: &str, outcome: &DeliveryOutcome) -> rusqlite::Result<()> {
@@ -371,6 +485,10 @@ mod tests {
             finished_at: None,
             status: RunStatus::Partial,
             exit_status: 3,
+            schedule: Some("nightly".into()),
+            asked: BTreeSet::from(["duo".into(), "pax8".into()]),
+            answered: BTreeSet::from(["duo".into()]),
+            changes: Some(tallysheet_core::changes::Changes { run: "r0".into(), ..Default::default() }),
             sheet: Sheet {
                 notes: true,
                 carried: vec!["account".into()],
@@ -439,6 +557,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_note_is_swapped_by_one_only() {
+        let store = Sqlite::in_memory().unwrap();
+        assert_eq!(store.note("alert/pax8").await.unwrap(), None);
+        assert!(store.swap_note("alert/pax8", None, "2026-11-01").await.unwrap());
+        assert!(!store.swap_note("alert/pax8", None, "2026-11-02").await.unwrap());
+        assert!(store.swap_note("alert/pax8", Some("2026-11-01"), "2026-11-02").await.unwrap());
+        assert!(!store.swap_note("alert/pax8", Some("2026-11-01"), "2026-11-03").await.unwrap());
+        store.keep_note("alert/pax8", "").await.unwrap();
+        assert_eq!(store.note("alert/pax8").await.unwrap().as_deref(), Some(""));
+    }
+
+    #[tokio::test]
     async fn two_processes_write_side_by_side() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs.db");
@@ -448,6 +578,83 @@ mod tests {
             two.keep(&run(&format!("two-{number}")), &[]).await.unwrap();
         }
         assert_eq!(one.runs(100).await.unwrap().len(), 20);
+    }
+
+    #[tokio::test]
+    async fn a_file_of_the_first_version_is_brought_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        let kept =
+            Run { schedule: None, asked: BTreeSet::new(), answered: BTreeSet::new(), changes: None, ..run("r1") };
+        let mut first = serde_json::to_value(&kept).unwrap();
+        for key in ["schedule", "asked", "answered", "changes"] {
+            first.as_object_mut().unwrap().remove(key);
+        }
+        {
+            let connection = Connection::open(&path).unwrap();
+            connection.execute_batch(MIGRATIONS[0]).unwrap();
+            connection.pragma_update(None, "user_version", 1).unwrap();
+            let insert = "INSERT INTO run VALUES ('r1', '2026-11-01T06:00:00.25Z', NULL, 'partial', NULL, ?1)";
+            connection.execute(insert, [pack_bytes(first.to_string().as_bytes()).unwrap()]).unwrap();
+        }
+        let store = Sqlite::open(&path).unwrap();
+        assert_eq!(store.run("r1").await.unwrap().unwrap(), kept);
+        assert_eq!(store.last("r2", None, &kept.asked).await.unwrap(), None, "nobody knows what it was a run of");
+        store.keep(&run("r2"), &[]).await.unwrap();
+        drop(store);
+        let version = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0));
+        assert_eq!(version(&Connection::open(&path).unwrap()), Ok(2));
+        assert_eq!(Sqlite::open(&path).unwrap().runs(9).await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_run_to_compare_with_is_that_of_the_schedule_or_of_the_same_integrations() {
+        let store = Sqlite::in_memory().unwrap();
+        let run = |id: &str, day: i64, schedule: Option<&str>, asked: &[&str], status| Run {
+            started_at: time("2026-11-01T06:00:00Z") + Duration::from_hours(24 * u64::try_from(day).unwrap()),
+            schedule: schedule.map(str::to_owned),
+            asked: asked.iter().map(|name| (*name).to_owned()).collect(),
+            status,
+            ..run(id)
+        };
+        for kept in [
+            run("a", 1, Some("month-end"), &["duo", "pax8"], RunStatus::Partial),
+            run("b", 2, None, &["duo", "pax8"], RunStatus::Complete),
+            run("c", 3, None, &["duo"], RunStatus::Complete),
+            run("d", 4, Some("daily"), &["duo", "pax8"], RunStatus::Partial),
+            run("e", 5, Some("daily"), &["duo", "pax8"], RunStatus::Failed),
+        ] {
+            store.keep(&kept, &[]).await.unwrap();
+        }
+        let both = BTreeSet::from(["duo".to_owned(), "pax8".to_owned()]);
+        let last = |id: &'static str, schedule: Option<&'static str>, asked: BTreeSet<String>| {
+            let store = &store;
+            async move { store.last(id, schedule, &asked).await.unwrap().map(|run| run.id) }
+        };
+        assert_eq!(last("x", Some("month-end"), both.clone()).await.as_deref(), Some("a"));
+        assert_eq!(last("x", Some("daily"), both.clone()).await.as_deref(), Some("d"), "not the failed one");
+        assert_eq!(last("x", Some("new"), both.clone()).await.as_deref(), Some("b"), "complete before partial");
+        assert_eq!(last("b", None, both).await.as_deref(), Some("d"), "never itself");
+        assert_eq!(last("x", None, BTreeSet::from(["pax8".to_owned()])).await, None);
+    }
+
+    #[tokio::test]
+    async fn old_runs_go_but_for_the_last_that_counted() {
+        let store = Sqlite::in_memory().unwrap();
+        for (id, at, status) in [
+            ("r1", "2025-01-01T06:00:00Z", RunStatus::Complete),
+            ("r2", "2025-02-01T06:00:00Z", RunStatus::Partial),
+            ("r3", "2025-03-01T06:00:00Z", RunStatus::Failed),
+        ] {
+            store.keep(&Run { started_at: time(at), status, ..run(id) }, &[]).await.unwrap();
+            store.keep_delivery(id, &outcome("a", DeliveryStatus::Delivered)).await.unwrap();
+        }
+        store.forget(None, None).await.unwrap();
+        assert_eq!(store.runs(9).await.unwrap().len(), 3, "for ever");
+        store.forget(Some(time("2026-01-01T00:00:00Z")), None).await.unwrap();
+        let heads = store.runs(9).await.unwrap();
+        assert_eq!(heads.iter().map(|head| head.id.as_str()).collect::<Vec<_>>(), ["r2"]);
+        assert_eq!(store.run("r2").await.unwrap().unwrap().deliveries.len(), 1);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From the config's deliveries to places that reports go to.
 
 use super::{Connected, connect};
+use crate::alert::AlertWay;
 use crate::deliver::{Deliver, Delivery, EmailDelivery, FileDelivery, TicketDelivery, WebhookDelivery};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,6 +43,38 @@ impl Deliveries<'_> {
             To::Webhook(webhook) => Box::new(self.webhook(name, webhook).map_err(at)?),
         };
         Ok(Delivery { name: name.clone(), kind: configured.kind().to_owned(), format, to })
+    }
+
+    /// The ways of `[alert]`, and the address for good runs.
+    pub(super) fn alerts(&mut self, alert: &tallysheet_config::Alert) -> Result<AlertWays> {
+        let at = |key: &str| {
+            let key = key.to_owned();
+            move |error: Error| error.context(format!("[alert] {key}"))
+        };
+        let mut ways = Vec::new();
+        if let Some(email) = &alert.email {
+            let mailer =
+                self.connector(&email.via)?.mail.ok_or_else(|| lacks(&email.via, "mail")).map_err(at("email"))?;
+            ways.push(AlertWay::Email { mailer, recipients: email.recipients.clone() });
+        }
+        if let Some(webhook) = &alert.webhook {
+            ways.push(AlertWay::Webhook(self.webhook("alert", webhook).map_err(at("webhook"))?));
+        }
+        if let Some(ticket) = &alert.ticket {
+            let TicketDelivery { desk, form, .. } = self.ticket("alert", ticket).map_err(at("ticket"))?;
+            ways.push(AlertWay::Ticket { desk, form });
+        }
+        let heartbeat = match &alert.heartbeat {
+            Some(source) => {
+                let url = source.resolve(&self.config.environment, &self.config.base_dir).map_err(at("heartbeat"))?;
+                Some(
+                    WebhookDelivery::new("heartbeat", url.expose(), None, Vec::new(), self.world.clone())
+                        .map_err(|_| Error::config("[alert] `heartbeat` is no address; it begins with https://"))?,
+                )
+            }
+            None => None,
+        };
+        Ok(AlertWays { ways, heartbeat })
     }
 
     fn ticket(&mut self, name: &str, ticket: &Ticket) -> Result<TicketDelivery> {
@@ -101,6 +134,12 @@ impl Deliveries<'_> {
         self.others.insert(name.to_owned(), connector.clone());
         Ok(connector)
     }
+}
+
+/// Whom alerts go to.
+pub(super) struct AlertWays {
+    pub(super) ways: Vec<AlertWay>,
+    pub(super) heartbeat: Option<WebhookDelivery>,
 }
 
 pub(super) fn lacks(integration: &str, what: &str) -> Error {

@@ -24,7 +24,7 @@ pub(super) fn body(report: &Report<'_>) -> Result<Body> {
 }
 
 /// A plain text in both forms.
-pub(super) fn plain(text: &str) -> Body {
+pub(crate) fn plain(text: &str) -> Body {
     Body { html: format!("<pre>{}</pre>", escaped(text)), text: text.to_owned() }
 }
 

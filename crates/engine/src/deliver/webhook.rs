@@ -41,25 +41,35 @@ impl WebhookDelivery {
         let api = Api::endpoint(&cx, url).build()?;
         Ok(Self { name: name.to_owned(), url: url.to_owned(), secret, headers, api })
     }
-}
 
-#[async_trait]
-impl Deliver for WebhookDelivery {
-    async fn deliver(&self, report: &Report<'_>) -> Result<Receipt, Undelivered> {
-        let bytes = report.file.unwrap_or_default();
-        let key = TicketKey { run: report.run.id.clone(), delivery: self.name.clone() };
-        // The key tells the receiver of a repeated call that it is one, so it may be repeated.
+    /// Posts a body; what comes back is the status. The key tells the receiver of a repeated call that it is one, so it
+    /// may be repeated.
+    pub(crate) async fn post(&self, media_type: &'static str, bytes: &[u8], key: &str) -> Result<u16> {
         let call = Call::post_to(&self.url)
-            .bytes(report.format.media_type(), bytes.to_vec())
-            .header("x-tallysheet-delivery", key.to_string())
+            .bytes(media_type, bytes.to_vec())
+            .header("x-tallysheet-delivery", key)
             .repeatable();
         let call = match &self.secret {
             Some(secret) => call.header("x-tallysheet-signature", format!("sha256={}", signature(secret, bytes)?)),
             None => call,
         };
         let call = self.headers.iter().fold(call, |call, (name, value)| call.header(name, value.expose()));
-        let reply = self.api.send(&call).await?;
-        Ok(Receipt { reference: Some(format!("answered with {}", reply.status())), ..Receipt::default() })
+        Ok(self.api.send(&call).await?.status())
+    }
+
+    /// Calls the address, and brings nothing.
+    pub(crate) async fn call(&self) -> Result<()> {
+        self.api.send(&Call::get_from(&self.url)).await.map(|_| ())
+    }
+}
+
+#[async_trait]
+impl Deliver for WebhookDelivery {
+    async fn deliver(&self, report: &Report<'_>) -> Result<Receipt, Undelivered> {
+        let key = TicketKey { run: report.run.id.clone(), delivery: self.name.clone() };
+        let bytes = report.file.unwrap_or_default();
+        let status = self.post(report.format.media_type(), bytes, &key.to_string()).await?;
+        Ok(Receipt { reference: Some(format!("answered with {status}")), ..Receipt::default() })
     }
 
     /// A call without a report would be one that the receiver does not know.

@@ -147,3 +147,25 @@ fn a_url_that_cannot_be_meant_is_a_wrong_setting() {
     let own = "https://login.vendor.example/token";
     assert_eq!(api.address(Some(own.to_owned()), "/token"), own);
 }
+
+#[tokio::test]
+async fn a_place_for_a_file_gets_no_credential_and_is_never_told() {
+    let vendor = Vendor::answering([status(503), ok(json!({}))]).await;
+    let api = vendor.builder().auth(Bearer::new(&Secret::new("planted-token"))).build().unwrap();
+    let url = format!("{}/planted-place?key=planted-key", vendor.url());
+    let place = api.unsigned_at(&url).unwrap();
+    let call = Call::put_to(&url).bytes("application/octet-stream", b"ab".to_vec());
+    let error = place.send(&call).await.err().unwrap();
+    assert!(error.maybe_done() && !format!("{error:?}").contains("planted-"), "{error:?}");
+    place.send(&call.repeatable()).await.unwrap();
+    for request in vendor.requests().await {
+        assert_eq!((request.method.as_str(), request.url.query()), ("PUT", Some("key=planted-key")));
+        assert_eq!((header(&request, "authorization"), request.body), (String::new(), b"ab".to_vec()));
+    }
+    assert!(place.send(&Call::put_to("https://elsewhere.example/x")).await.is_err(), "it is bound to its own origin");
+
+    let safe = Api::builder(&context("https://a.example", Arc::new(TestWorld::new())), None).build().unwrap();
+    for url in ["http://b.example/x", "ftp://b.example/x", "b.example"] {
+        assert_eq!(safe.unsigned_at(url).err().map(|error| error.kind()), Some(ErrorKind::BadResponse), "{url}");
+    }
+}

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "not each test needs each helper")]
 
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tallysheet_core::run::{LogEntry, Run, RunStatus};
 use tallysheet_core::sheet::{Blank, Cell, Column, ColumnKind, Flag, Row, Sheet, Totals, Value};
 use tallysheet_core::{Code, Decimal, Level, Notice, Phase};
@@ -53,6 +53,10 @@ pub(crate) fn run(sheet: Sheet) -> Run {
         finished_at: None,
         status: RunStatus::Partial,
         exit_status: 3,
+        schedule: None,
+        asked: BTreeSet::new(),
+        answered: BTreeSet::new(),
+        changes: None,
         sheet,
         deliveries: Vec::new(),
         log: Vec::new(),
