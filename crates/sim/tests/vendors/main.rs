@@ -2,8 +2,24 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod autotask;
+mod auvik;
 #[path = "../common/mod.rs"]
 mod common;
+mod cork;
+mod dropsuite;
+mod duo;
+mod freshdesk;
+mod halopsa;
+mod itglue;
+mod kaseya_bms;
+mod proofpoint_essentials;
+mod sentinelone;
+mod servicenow;
+mod sherweb;
+mod superops;
+mod tdsynnex_stellr;
+mod tdsynnex_streamone_ion;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
