@@ -323,6 +323,36 @@ async fn a_table_too_long_for_one_note_takes_several_and_one_too_long_for_all_fa
     assert!(desk.tickets()[0].body.contains("Birch Dental Ltd,,3"));
 }
 
+/// Five thousand customers.
+struct Thousands;
+
+#[async_trait]
+impl CountSource for Thousands {
+    async fn counts(&self) -> Result<Counts> {
+        let org = |number: u32| {
+            let org = VendorOrg::new(number.to_string(), format!("Customer number {number} of a large MSP"));
+            OrgCounts::new(org, vec![(Metric::Fixed(&DEVICES), Outcome::Number(number.into()))])
+        };
+        Ok(Counts { orgs: (1..=5_000).map(org).collect(), ..Counts::default() })
+    }
+}
+
+#[tokio::test]
+async fn a_report_of_five_thousand_companies_is_attached_or_stands_in_notes() {
+    let sources = || vec![Source::new("one", "One", vec![&DEVICES], Arc::new(Thousands))];
+    // The smallest limits of the PSAs, and one that takes no files.
+    for (file, note) in [(6_000_000, 3_200), (0, 30_000)] {
+        let (office, desk) = (Office::new(), Desk { limits: DeskLimits { title: 100, file, note }, ..Desk::new() });
+        let run = run(Plan { sources: sources(), ..office.plan(ticket(&desk), false) }, &Silent).await;
+        assert_eq!((run.exit_status, run.deliveries[0].status), (0, DeliveryStatus::Delivered));
+        let made = &desk.tickets()[0];
+        let told = made.notes.concat();
+        assert_eq!(made.files.len(), usize::from(file > 0));
+        assert_eq!(told.contains("Customer number 4999 of a large MSP,,4999"), file == 0);
+        assert!(!made.body.contains("Customer number"));
+    }
+}
+
 #[tokio::test]
 async fn a_customers_own_ticket_is_refused() {
     let desk = Desk::new();
