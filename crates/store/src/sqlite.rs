@@ -603,7 +603,7 @@ mod tests {
         store.keep(&run("r2"), &[]).await.unwrap();
         drop(store);
         let version = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0));
-        assert_eq!(version(&Connection::open(&path).unwrap()), Ok(MIGRATIONS.len() as u64));
+        assert_eq!(version(&Connection::open(&path).unwrap()), Ok(u16::try_from(MIGRATIONS.len()).unwrap()));
         assert_eq!(Sqlite::open(&path).unwrap().runs(9).await.unwrap().len(), 2);
     }
 
