@@ -36,8 +36,7 @@
 //! A step that cannot apply is named in [`Case::skips`], with the reason.
 
 use crate::bench::Bench;
-#[allow(unused_imports, reason = "named in the documentation")]
-use crate::case::{Case, Desk};
+use crate::case::Case;
 use crate::server::Script;
 use crate::steps::{calls, claims, desk, faults};
 use crate::world::TestWorld;
@@ -105,7 +104,7 @@ pub async fn conformance(case: Case) {
 /// Runs the suite for a connector with tickets.
 ///
 /// # Panics
-/// Where the case has no [`Desk`], or the connector breaks a promise.
+/// Where the case has no [`crate::case::Desk`], or the connector breaks a promise.
 pub async fn ticket_conformance(case: Case) {
     assert!(case.desk.is_some(), "{}: the case says nothing of the ticket desk", case.slug);
     conformance(case).await;
