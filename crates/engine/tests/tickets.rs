@@ -435,4 +435,9 @@ async fn a_test_is_marked_and_not_kept() {
     assert_eq!(made.title, "[Test] Billing Reconciliation");
     assert!(made.body.contains("This is a test") && made.files.len() == 1);
     assert!(tallysheet_store::Store::runs(&*office.store, 10).await.unwrap().is_empty());
+
+    // No report goes into its ticket, although one that is open would do.
+    office.run(TicketDelivery { keep_open: true, ..ticket(&desk) }).await;
+    let titles: Vec<String> = desk.tickets().into_iter().map(|ticket| ticket.title).collect();
+    assert_eq!(titles, ["[Test] Billing Reconciliation", "Billing Reconciliation"]);
 }

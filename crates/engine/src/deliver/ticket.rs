@@ -78,7 +78,7 @@ impl TicketDelivery {
         let form = self.desk.prepare(&TicketForm { title, ..self.form.clone() }).await?;
         self.refuse_customer(&form, report.run)?;
 
-        let key = TicketKey { run: report.run.id.clone(), delivery: self.name.clone() };
+        let key = TicketKey { run: report.run.id.clone(), delivery: self.key_name(report) };
         let mut file = report.attachment(self.file_name.as_deref());
         let mut receipt = Receipt::default();
         let (ticket, attached) = if let Some((ticket, own)) = self.existing(&form, report).await? {
@@ -115,7 +115,12 @@ impl TicketDelivery {
     fn search(&self, report: &Report<'_>, any_run: bool) -> TicketSearch {
         let (run, back) = if any_run { (None, LONG_AGO) } else { (Some(report.run.id.clone()), CLOCKS_DIFFER) };
         let since = report.run.started_at.checked_sub(back).unwrap_or(report.run.started_at);
-        TicketSearch { delivery: self.name.clone(), run, since }
+        TicketSearch { delivery: self.key_name(report), run, since }
+    }
+
+    /// The delivery's part of a key. A test has another: no report may go into its ticket, nor it into a report's.
+    fn key_name(&self, report: &Report<'_>) -> String {
+        if report.test { format!("{}.test", self.name) } else { self.name.clone() }
     }
 
     /// Makes the ticket once. Where it may have been made without our hearing of it, it is looked for.
