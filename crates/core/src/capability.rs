@@ -1,6 +1,7 @@
 //! What a connector can do, as traits. All are object-safe. The one default method, [`CountSource::orgs`], is right for
 //! every source: a wrapper that forgets it loses calls, never an org.
 
+use crate::billing::BillingLedger;
 use crate::code::Code;
 use crate::counts::{Counts, Standing};
 use crate::error::Result;
@@ -11,7 +12,6 @@ use crate::ticket::{
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rust_decimal::Decimal;
 
 #[allow(clippy::type_complexity, reason = "a list of traits, used as no type")]
 const _: Option<(
@@ -185,26 +185,4 @@ impl Mail {
 pub trait Mailer: Send + Sync {
     /// Sends one message; what it returns names it at the other side, where there is a name.
     async fn send(&self, mail: &Mail) -> Result<Option<String>>;
-}
-
-/// One product line of an agreement: what the PSA bills a company for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Addition {
-    /// The company's id in the PSA.
-    pub company_id: String,
-    /// The agreement's id.
-    pub agreement_id: String,
-    /// The line's id.
-    pub id: String,
-    /// The product's name in the PSA.
-    pub product: String,
-    /// What is billed.
-    pub quantity: Decimal,
-}
-
-/// What the PSA bills.
-#[async_trait]
-pub trait BillingLedger: Send + Sync {
-    /// All lines that are in effect.
-    async fn additions(&self) -> Result<Vec<Addition>>;
 }

@@ -10,6 +10,7 @@
 //! | [`counts`] | what a count source answers: outcomes, what was left out, the vendor's own totals |
 //! | [`tally`] | what all device sources and all subscription sources share |
 //! | [`capability`] | the traits a connector can offer |
+//! | [`billing`] | what a PSA bills: lines, and changes of their quantities |
 //! | [`ticket`] | tickets of a PSA: what is asked for, looked up, found and made |
 //! | [`registry`] | how connectors are found |
 //! | [`world`] | the interface to clock, sleep, randomness, files and the state folder |
@@ -22,6 +23,7 @@
 //! | [`table`] | tables that users write: rows of cells that know their line |
 //! | [`wire`] | lenient types for ids, numbers and times as vendors send them |
 
+pub mod billing;
 pub mod capability;
 pub mod changes;
 pub mod code;
@@ -43,8 +45,9 @@ pub mod wire;
 pub mod world;
 
 pub use async_trait::async_trait;
+pub use billing::BillingLedger;
 pub use capability::{
-    BillingLedger, Capability, CompanyDirectory, CountSource, DirectoryCompany, Identity, Mailer, Probe, TicketDesk,
+    Capability, CompanyDirectory, CountSource, DirectoryCompany, Identity, Mailer, Probe, TicketDesk,
 };
 pub use code::Code;
 pub use counts::{Counted, Counts, Failure, LeftOut, OrgCounts, Outcome, Standing};

@@ -3,7 +3,8 @@
 //! A connector that is linked but that nobody names is dropped by the linker without a word. The bundle
 //! (`connectors/`) names each, and a test there compares what is registered with what is compiled in.
 
-use crate::capability::{BillingLedger, Capability, CompanyDirectory, CountSource, Mailer, Probe, TicketDesk};
+use crate::billing::BillingLedger;
+use crate::capability::{Capability, CompanyDirectory, CountSource, Mailer, Probe, TicketDesk};
 use crate::error::{Error, Result};
 use crate::model::MetricDef;
 use crate::shape::Recorder;

@@ -8,13 +8,14 @@
 //! | --- | --- |
 //! | `names`, `msp` | the invented companies, their sizes, and who plays which part of the story |
 //! | `books` | what is true at a vendor: its orgs, their counts, its column of the companies file |
-//! | `desk` | the tickets of its PSA |
+//! | `desk`, `bills` | the tickets of its PSA, and what it bills |
 //! | `vendors` | one file a vendor: its books, its routes, its section of the config, its lines of the story |
 //! | `kit` | what all vendors need to answer calls |
 //! | `files` | `tallysheet.toml` and `companies.csv` |
 //! | `expected` | the sheet that a correct run must make |
 //! | `server` | the listener, the count of calls, the latency |
 
+mod bills;
 mod books;
 mod desk;
 mod expected;
@@ -25,13 +26,14 @@ mod names;
 mod server;
 mod vendors;
 
+pub use bills::{BilledLine, BilledProduct, Bills, LineKind, PRODUCTS, WriteFault};
 pub use books::Truth;
 pub use desk::{Desk, Fault, OWN_COMPANY, Ticket};
 pub use expected::{Expected, ExpectedRow};
 
 use crate::msp::Msp;
 use crate::server::Server;
-use crate::vendors::Vendor;
+use crate::vendors::{All, Vendor};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tallysheet_core::{Error, Result};
@@ -62,7 +64,9 @@ pub struct Simulation {
     msp: Msp,
     vendors: Vec<Vendor>,
     desk: Desk,
+    bills: Bills,
     delivery: String,
+    psa: &'static str,
     server: Server,
 }
 
@@ -72,10 +76,11 @@ impl Simulation {
         let msp = Msp::invent(&options)?;
         let listener = server::listen().await?;
         let all = vendors::all(&msp, &listener.url, options.psa);
-        let (mut vendors, desk, delivery) =
+        let All { mut vendors, desk, bills, delivery } =
             all.ok_or_else(|| Error::config(format!("there is no PSA `{}` in the simulation", options.psa)))?;
         let server = listener.serve(&mut vendors, options.latency);
-        Ok(Self { msp, vendors, desk, delivery, server })
+        bills.fill(&msp, &Expected::of(&msp, &vendors));
+        Ok(Self { msp, vendors, desk, bills, delivery, psa: options.psa, server })
     }
 
     /// The text of a `tallysheet.toml` whose integrations point here; it expects `companies.csv` beside it.
@@ -91,6 +96,21 @@ impl Simulation {
     /// The tickets of the PSA.
     pub const fn desk(&self) -> &Desk {
         &self.desk
+    }
+
+    /// What the PSA bills.
+    pub const fn bills(&self) -> &Bills {
+        &self.bills
+    }
+
+    /// What compares the sheet with the PSA, to be added to the config; it expects `products.csv` beside it.
+    pub fn reconcile_toml(&self) -> String {
+        format!("\n[reconcile]\nledger = \"{}\"\nproducts = \"products.csv\"\n", self.psa)
+    }
+
+    /// The text of the `products.csv`.
+    pub fn products_csv(&self) -> String {
+        bills::products_csv()
     }
 
     /// The text of the `companies.csv`.

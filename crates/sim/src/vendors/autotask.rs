@@ -1,6 +1,7 @@
 //! Autotask: zone discovery, three headers of a credential, queries by POST, errors as 500.
 
 use super::{Psa, Vendor};
+use crate::bills::Bills;
 use crate::books::{Books, Entry};
 use crate::desk::{Account, Desk, Fault, OWN_COMPANY, Ticket, companies};
 use crate::kit::{Pairs, answer, page};
@@ -50,7 +51,7 @@ pub(crate) fn psa(msp: &Msp, base: &str) -> Psa {
         story: vec![format!("A ticket in the queue Finance of Autotask, for {OWN_COMPANY}: the sheet is attached.")],
     };
     let delivery = format!("to = \"autotask\"\ncompany = \"{OWN_COMPANY}\"\nqueue = \"Finance\"\n");
-    Psa { vendor, delivery, desk }
+    Psa { vendor, delivery, desk, bills: Bills::default() }
 }
 
 struct Side {

@@ -1,6 +1,7 @@
 //! ConnectWise PSA: companies and service tickets; basic credentials and a client id; `Link` headers for pages.
 
 use super::{Psa, Vendor};
+use crate::bills::Bills;
 use crate::books::{Books, Entry};
 use crate::desk::{Account, Desk, Fault, OWN_COMPANY, Ticket, companies};
 use crate::kit::{Pairs, answer, has_basic, number, page};
@@ -42,7 +43,7 @@ pub(crate) fn psa(msp: &Msp, base: &str) -> Psa {
     };
     let delivery =
         format!("to = \"connectwise-psa\"\ncompany = \"{OWN_COMPANY}\"\nboard = \"Finance\"\nstatus = \"New\"\n");
-    Psa { vendor, delivery, desk }
+    Psa { vendor, delivery, desk, bills: Bills::default() }
 }
 
 struct Side {

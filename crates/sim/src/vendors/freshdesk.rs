@@ -1,6 +1,7 @@
 //! Freshdesk: companies and tickets; an agent's key, `Link` headers, a search that learns late, files in notes.
 
 use super::{Psa, Vendor};
+use crate::bills::Bills;
 use crate::books::{Books, Entry};
 use crate::desk::{Account, Desk, Fault, OWN_COMPANY, Ticket, companies};
 use crate::kit::{Pairs, answer, has_basic, number, page};
@@ -58,7 +59,7 @@ pub(crate) fn psa(msp: &Msp, base: &str) -> Psa {
     let delivery = format!(
         "to = \"freshdesk\"\ncompany = \"{OWN_COMPANY}\"\nqueue = \"Finance\"\nstatus = \"Open\"\npriority = \"Low\"\n"
     );
-    Psa { vendor, delivery, desk }
+    Psa { vendor, delivery, desk, bills: Bills::default() }
 }
 
 struct Side {

@@ -1,6 +1,7 @@
 //! HaloPSA: clients and tickets; client credentials with scopes, whose address it tells itself; every body is a list.
 
 use super::{Psa, Vendor};
+use crate::bills::Bills;
 use crate::books::{Books, Entry};
 use crate::desk::{Account, Desk, Fault, OWN_COMPANY, Ticket, companies};
 use crate::kit::{Pairs, Tokens, answer, number, page};
@@ -47,7 +48,7 @@ pub(crate) fn psa(msp: &Msp, base: &str) -> Psa {
     let delivery = format!(
         "to = \"halopsa\"\ncompany = \"{OWN_COMPANY}\"\ntype = \"Billing\"\nstatus = \"New\"\nqueue = \"Finance\"\n"
     );
-    Psa { vendor, delivery, desk }
+    Psa { vendor, delivery, desk, bills: Bills::default() }
 }
 
 struct Side {

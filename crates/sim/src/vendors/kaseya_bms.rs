@@ -2,6 +2,7 @@
 //! status 200.
 
 use super::{Psa, Vendor};
+use crate::bills::Bills;
 use crate::books::{Books, Entry};
 use crate::desk::{Account, Desk, Fault, OWN_COMPANY, Ticket, companies};
 use crate::kit::{Pairs, Tokens, answer, number, page};
@@ -51,7 +52,7 @@ pub(crate) fn psa(msp: &Msp, base: &str) -> Psa {
     let delivery = format!(
         "to = \"kaseya-bms\"\ncompany = \"{OWN_COMPANY}\"\nqueue = \"Finance\"\nstatus = \"New\"\nsource = \"Web\"\n"
     );
-    Psa { vendor, delivery, desk }
+    Psa { vendor, delivery, desk, bills: Bills::default() }
 }
 
 struct Side {

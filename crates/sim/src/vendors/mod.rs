@@ -27,6 +27,7 @@ mod superops;
 mod tdsynnex_stellr;
 mod tdsynnex_streamone_ion;
 
+use crate::bills::Bills;
 use crate::books::Books;
 use crate::desk::Desk;
 use crate::msp::Msp;
@@ -57,6 +58,8 @@ pub(crate) struct Psa {
     pub(crate) delivery: String,
     /// Its tickets.
     pub(crate) desk: Desk,
+    /// What it bills; empty where it tells nobody.
+    pub(crate) bills: Bills,
 }
 
 /// Invents a vendor's books for the MSP and answers for it under the base URL.
@@ -100,15 +103,23 @@ const PSAS: &[(&str, InventPsa)] = &[
     ("ninjaone", ninjaone::psa),
 ];
 
-/// The vendors of an MSP with this PSA, and what belongs to the PSA; nothing where there is no such PSA.
-pub(crate) fn all(msp: &Msp, base: &str, psa: &str) -> Option<(Vec<Vendor>, Desk, String)> {
+/// An MSP's vendors, and what belongs to its PSA.
+pub(crate) struct All {
+    pub(crate) vendors: Vec<Vendor>,
+    pub(crate) desk: Desk,
+    pub(crate) bills: Bills,
+    pub(crate) delivery: String,
+}
+
+/// The vendors of an MSP with this PSA; nothing where there is no such PSA.
+pub(crate) fn all(msp: &Msp, base: &str, psa: &str) -> Option<All> {
     let (_, invent) = PSAS.iter().find(|(name, _)| *name == psa)?;
-    let Psa { vendor: psa, delivery, desk } = invent(msp, base);
+    let Psa { vendor: psa, delivery, desk, bills } = invent(msp, base);
     let mut vendors: Vec<Vendor> = VENDORS.iter().map(|invent| invent(msp, base)).collect();
     match vendors.iter_mut().find(|vendor| vendor.name == psa.name) {
         // It counts, too.
         Some(place) => *place = psa,
         None => vendors.push(psa),
     }
-    Some((vendors, desk, delivery))
+    Some(All { vendors, desk, bills, delivery })
 }

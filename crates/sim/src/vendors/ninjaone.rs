@@ -2,6 +2,7 @@
 //! that are not approved, virtual machines that stand in the list twice.
 
 use super::{Psa, Vendor};
+use crate::bills::Bills;
 use crate::books::{Books, Entry, Org, fixed};
 use crate::desk::{Desk, Fault, OWN_COMPANY, Ticket};
 use crate::kit::{Pairs, Tokens, answer, number, uuid};
@@ -44,7 +45,7 @@ pub(crate) fn psa(msp: &Msp, base: &str) -> Psa {
     let scope = format!("scope = \"{DESK_SCOPE}\"\n");
     vendor.settings.push_str(&scope);
     let delivery = format!("to = \"ninjaone\"\ncompany = \"{OWN_COMPANY}\"\nstatus = \"New\"\npriority = \"LOW\"\n");
-    Psa { vendor, delivery, desk }
+    Psa { vendor, delivery, desk, bills: Bills::default() }
 }
 
 fn invent(msp: &Msp, base: &str, desk: Option<&Desk>) -> Vendor {

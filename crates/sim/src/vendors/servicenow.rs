@@ -1,6 +1,7 @@
 //! ServiceNow: tokens for a client with a user; tables whose pages hide rows; attachments as raw bytes.
 
 use super::{Psa, Vendor};
+use crate::bills::Bills;
 use crate::books::{Books, Entry};
 use crate::desk::{Account, Desk, Fault, OWN_COMPANY, Ticket, companies};
 use crate::kit::{Pairs, Tokens, answer, number, page};
@@ -45,7 +46,7 @@ pub(crate) fn psa(msp: &Msp, base: &str) -> Psa {
         "to = \"servicenow\"\ncompany = \"{OWN_COMPANY}\"\nqueue = \"Finance\"\nfields = {{ caller_id = \"{}\" }}\n",
         sys_id(1_u32)
     );
-    Psa { vendor, delivery, desk }
+    Psa { vendor, delivery, desk, bills: Bills::default() }
 }
 
 struct Side {

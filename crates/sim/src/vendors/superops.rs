@@ -2,6 +2,7 @@
 //! before anything can point at it.
 
 use super::{Psa, Vendor};
+use crate::bills::Bills;
 use crate::books::{Books, Entry};
 use crate::desk::{Account, Desk, Fault, OWN_COMPANY, Ticket, companies};
 use crate::kit::{answer, page};
@@ -46,7 +47,7 @@ pub(crate) fn psa(msp: &Msp, base: &str) -> Psa {
         )],
     };
     let delivery = format!("to = \"superops\"\ncompany = \"{OWN_COMPANY}\"\nqueue = \"Finance\"\nstatus = \"New\"\n");
-    Psa { vendor, delivery, desk }
+    Psa { vendor, delivery, desk, bills: Bills::default() }
 }
 
 struct Side {
