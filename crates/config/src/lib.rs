@@ -2,17 +2,15 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `run`, `integration`, `delivery`, `schedule` | the sections: their keys, and what must be true of each |
 //! | `guard` | the sections of the drop guard and of a month's figures |
-//! | `values` | how single values are written |
-//! | `run`, `integration`, `delivery`, `schedule`, `serve`, `alert` | the sections: their keys, and what must be true of each |
+//! | `run`, `integration`, `delivery`, `schedule`, `serve`, `alert`, `reconcile` | the sections: their keys, and what must be true of each |
 //! | `values`, `cron` | how single values are written |
 //! | `load` | the way from text to a [`Config`] |
 //! | `places` | where each key stands, and what is wrong there |
 //! | `overrides` | environment variables that replace keys |
 //! | `schema`, `shape`, `check` | the JSON Schema of any file, of one file, and a file against it |
 //! | `starter` | the file that `init` writes |
-//! | [`companies`] | the companies file |
+//! | [`companies`], [`products`] | the companies file, the products file |
 
 mod alert;
 mod check;
@@ -24,6 +22,8 @@ mod integration;
 mod load;
 mod overrides;
 mod places;
+pub mod products;
+mod reconcile;
 mod run;
 mod schedule;
 mod schema;
@@ -36,6 +36,7 @@ pub use alert::{Alert, AlertEmail};
 pub use cron::Cron;
 pub use delivery::{Delivery, Email, Fallback, Field, File, Format, Reuse, Ticket, To, Webhook};
 pub use integration::Integration;
+pub use reconcile::Reconcile;
 pub use run::{MatchBy, Run, Unmapped};
 pub use schedule::{Daily, MonthDay, Monthly, Schedule, Weekly, When};
 pub use schema::schema;
@@ -76,6 +77,8 @@ pub struct Config {
     pub serve: Serve,
     /// Who is told when something fails.
     pub alert: Alert,
+    /// What the counts are compared with.
+    pub reconcile: Option<Reconcile>,
     /// The environment, with the variables of the env file.
     pub environment: Environment,
 }

@@ -8,6 +8,7 @@ use crate::guard;
 use crate::integration::{self, Integration};
 use crate::overrides::{Override, Overrides, as_tables, folded};
 use crate::places::{Places, Problems, below, section};
+use crate::reconcile;
 use crate::run::Run;
 use crate::schedule;
 use crate::serve;
@@ -142,6 +143,10 @@ impl Loader<'_> {
         };
         let serve = serve::read(keys("serve"), self);
         let alert = alert::read(keys("alert"), &integrations, self);
+        let reconcile = match merged["reconcile"].take() {
+            Value::Object(table) => reconcile::read(table, &integrations, self),
+            _ => None,
+        };
         let base_dir: PathBuf = self.base_dir.to_owned();
         let run = run.beside(&base_dir);
         Some(Config {
@@ -155,6 +160,7 @@ impl Loader<'_> {
             rules,
             serve,
             alert,
+            reconcile,
             environment,
         })
     }

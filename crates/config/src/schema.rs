@@ -5,7 +5,7 @@ use crate::check::{alternatives, is_secret};
 use crate::delivery::{self, Kind};
 use crate::guard::{self, guard_schema, report_schema};
 use crate::run::Run;
-use crate::{alert, integration, schedule, serve};
+use crate::{alert, integration, reconcile, schedule, serve};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -58,6 +58,7 @@ pub fn schema(registry: &Registry) -> Value {
             "report": report_schema(&json!({ "additionalProperties": rule() })),
             "serve": serve(),
             "alert": alert(),
+            "reconcile": reconcile(),
         },
         "$defs": definitions,
     })
@@ -90,6 +91,11 @@ pub(crate) fn rule() -> Value {
 /// The schema of `[serve]`.
 pub(crate) fn serve() -> Value {
     of::<serve::Serve>()
+}
+
+/// The schema of `[reconcile]`.
+pub(crate) fn reconcile() -> Value {
+    of::<reconcile::Reconcile>()
 }
 
 /// The schema of `[alert]`. Its ticket has the keys of a delivery's, but for those that only a report has.

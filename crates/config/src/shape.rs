@@ -33,6 +33,7 @@ pub(crate) fn shape(file: &Value, overrides: &Overrides<'_>, registry: &Registry
             "report": report,
             "serve": schema::serve(),
             "alert": schema::alert(),
+            "reconcile": schema::reconcile(),
         },
     })
 }

@@ -11,6 +11,7 @@
 //! | [`tally`] | what all device sources and all subscription sources share |
 //! | [`capability`] | the traits a connector can offer |
 //! | [`billing`] | what a PSA bills: lines, and changes of their quantities |
+//! | [`variance`] | counted against billed, in money |
 //! | [`ticket`] | tickets of a PSA: what is asked for, looked up, found and made |
 //! | [`registry`] | how connectors are found |
 //! | [`world`] | the interface to clock, sleep, randomness, files and the state folder |
@@ -41,6 +42,7 @@ pub mod sheet;
 pub mod table;
 pub mod tally;
 pub mod ticket;
+pub mod variance;
 pub mod wire;
 pub mod world;
 

@@ -3,6 +3,7 @@
 use crate::changes::Changes;
 use crate::code::Code;
 use crate::sheet::Sheet;
+use crate::variance::Reconciliation;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -162,6 +163,9 @@ pub struct Run {
     /// What moved since an earlier run, where there is one.
     #[serde(default)]
     pub changes: Option<Changes>,
+    /// Counted against billed, where the config says what is.
+    #[serde(default)]
+    pub reconciliation: Option<Reconciliation>,
     /// What became of each delivery.
     pub deliveries: Vec<DeliveryOutcome>,
     /// Everything that was said.

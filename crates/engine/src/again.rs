@@ -96,6 +96,7 @@ fn test_run(world: &dyn World) -> Run {
         asked: BTreeSet::new(),
         answered: BTreeSet::new(),
         changes: None,
+        reconciliation: None,
         sheet: Sheet {
             notes: true,
             carried: Vec::new(),

@@ -86,6 +86,7 @@ pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
         answered: names(&seen),
         sheet,
         changes: None,
+        reconciliation: None,
         deliveries: Vec::new(),
         log: log.entries(),
     };

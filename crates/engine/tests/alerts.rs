@@ -40,6 +40,7 @@ fn a_run(status: RunStatus) -> Run {
         asked: BTreeSet::new(),
         answered: BTreeSet::new(),
         changes: None,
+        reconciliation: None,
         sheet: Sheet { notes: true, carried: Vec::new(), columns: Vec::new(), rows: Vec::new(), totals: Vec::new() },
         deliveries: Vec::new(),
         log: Vec::new(),

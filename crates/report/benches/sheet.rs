@@ -79,6 +79,7 @@ fn run(sheet: Sheet) -> Run {
         asked: std::collections::BTreeSet::new(),
         answered: std::collections::BTreeSet::new(),
         changes: None,
+        reconciliation: None,
         sheet,
         deliveries: Vec::new(),
         log: Vec::new(),

@@ -57,6 +57,7 @@ pub(crate) fn run(sheet: Sheet) -> Run {
         asked: BTreeSet::new(),
         answered: BTreeSet::new(),
         changes: None,
+        reconciliation: None,
         sheet,
         deliveries: Vec::new(),
         log: Vec::new(),
