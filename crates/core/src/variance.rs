@@ -163,7 +163,7 @@ pub struct Reconciliation {
     pub title: String,
     /// The day that is compared.
     pub on: Date,
-    /// The most money first; what has none last.
+    /// The most money first, then what has none, then what is equal.
     pub variances: Vec<Variance>,
     /// Why there is nothing to compare with.
     pub failed: Option<Code>,
@@ -188,7 +188,10 @@ impl Reconciliation {
             let total = totals.entry(variance.class).or_default();
             total.count += 1;
             match variance.money {
-                Some(money) => *total.money.entry(variance.currency.clone()).or_default() += money,
+                Some(money) => {
+                    let sum = total.money.entry(variance.currency.clone()).or_default();
+                    *sum = sum.saturating_add(money);
+                }
                 None => total.unpriced += 1,
             }
         }
