@@ -165,8 +165,65 @@ pub struct Reconciliation {
     pub on: Date,
     /// The most money first, then what has none, then what is equal.
     pub variances: Vec<Variance>,
+    /// Products that are billed and compared with nothing, the most lines first.
+    #[serde(default)]
+    pub unruled: Vec<Unruled>,
     /// Why there is nothing to compare with.
     pub failed: Option<Code>,
+}
+
+/// So many companies with both numbers are evidence.
+const ENOUGH: usize = 3;
+/// Equal at such a share of them, in percent, speaks for a column.
+const MOSTLY: usize = 70;
+/// Names of such a likeness, in percent, speak for it too.
+const ALIKE: u8 = 50;
+/// A product that is billed and that no rule names, and the columns that it perhaps is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unruled {
+    /// The product.
+    pub product: String,
+    /// What stands on the invoice.
+    pub description: String,
+    /// How many lines bill it.
+    pub lines: usize,
+    /// The likeliest columns first.
+    pub columns: Vec<Evidence>,
+}
+
+/// Why a column is perhaps a product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The column's title.
+    pub column: String,
+    /// At how many companies both numbers are equal.
+    pub equal: usize,
+    /// How many companies have both.
+    pub both: usize,
+    /// How alike the names are, in percent.
+    pub alike: u8,
+}
+
+impl Evidence {
+    /// Out of a hundred: mostly the numbers, where there are enough.
+    pub fn score(&self) -> usize {
+        let share = (100 * self.equal).checked_div(self.both).unwrap_or_default();
+        let weight = self.both.min(ENOUGH);
+        (share * 2 * weight + usize::from(self.alike) * ENOUGH) / (3 * ENOUGH)
+    }
+
+    fn speaks(&self) -> bool {
+        self.both >= ENOUGH && 100 * self.equal >= MOSTLY * self.both && self.alike >= ALIKE
+    }
+}
+
+impl Unruled {
+    /// The column that can be taken without a look: its numbers and its name speak for it, and no other's do so.
+    pub fn sure(&self) -> Option<&Evidence> {
+        let mut speaking = self.columns.iter().filter(|column| column.speaks());
+        let first = speaking.next()?;
+        speaking.next().is_none().then_some(first)
+    }
 }
 
 /// How many variances are of a class, and what they come to a month.

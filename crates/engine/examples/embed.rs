@@ -41,6 +41,7 @@ async fn main() -> Result<()> {
         sources: vec![alarms],
         companies: Companies::FromNames,
         directory: None,
+        reconciling: None,
         names: Vec::new(),
         options: Options { notes: true, unmapped_rows: true, ..Options::default() },
         schedule: None,

@@ -7,6 +7,7 @@ use crate::alert::Alerts;
 use crate::deliver::Delivery;
 use crate::look_back::Keep;
 use crate::plan::{Companies, Directory, NamedId, Plan, Rules, Source};
+use crate::reconcile::{Reconciling, reconciling};
 use deliveries::{AlertWays, Deliveries, lacks};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,8 @@ pub struct Selection {
     pub schedule: Option<String>,
     /// Whether the companies file may be missing or empty: for the command that makes it.
     pub companies_may_be_missing: bool,
+    /// The same for the products file.
+    pub products_may_be_missing: bool,
 }
 
 /// The companies file as it was read.
@@ -81,6 +84,8 @@ pub struct Assembled {
     pub(crate) headers: Headers,
     /// The PSA that `[run] directory` names.
     pub directory: Option<Directory>,
+    /// The PSA that `[reconcile]` names.
+    pub reconciling: Option<Reconciling>,
     skipped: Vec<(String, String)>,
     schedule: Option<String>,
 }
@@ -140,8 +145,22 @@ pub fn assemble(
     let deliveries = made.into_iter().map(|configured| making.delivery(configured)).collect::<Result<_>>()?;
     let skipped = left.into_iter().map(|left| (left.name.clone(), left.kind().to_owned())).collect();
     let directory = directory(&config, &integrations, file, &world)?;
+    let missing = selection.products_may_be_missing;
+    let reconciling = reconciling(&config, &integrations, file, matching(&config), missing)?;
     let schedule = selection.schedule.clone();
-    Ok(Assembled { integrations, deliveries, world, store, config, companies, headers, directory, skipped, schedule })
+    Ok(Assembled {
+        integrations,
+        deliveries,
+        world,
+        store,
+        config,
+        companies,
+        headers,
+        directory,
+        reconciling,
+        skipped,
+        schedule,
+    })
 }
 
 /// Those who are told when something fails. Their secrets are resolved.
@@ -260,6 +279,7 @@ impl Assembled {
             sources,
             companies,
             directory: self.directory,
+            reconciling: self.reconciling,
             names,
             options: Options {
                 carried: run.carry.clone(),
@@ -283,11 +303,12 @@ impl Assembled {
 impl Assembled {
     /// How orgs may be matched.
     pub(crate) fn rules(&self) -> Rules {
-        Rules {
-            allowed: self.config.run.matching.iter().map(|way| rule(*way)).collect(),
-            psa_columns: psa_columns(&self.config),
-        }
+        matching(&self.config)
     }
+}
+
+fn matching(config: &Config) -> Rules {
+    Rules { allowed: config.run.matching.iter().map(|way| rule(*way)).collect(), psa_columns: psa_columns(config) }
 }
 
 /// The integrations that take part: enabled, and among those named.

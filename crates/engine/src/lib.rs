@@ -6,6 +6,7 @@
 //!                        ├─ collect   ask every source, a deadline each
 //!                        ├─ place     which org is which company
 //!                        ├─ merge     (tallysheet-core)
+//!                        ├─ reconcile with what a PSA bills
 //!                        ├─ look back what fell too far, what changed, against the runs that are kept
 //!                        ├─ deliver   render and take it where it goes
 //!                        └─ keep      the run, in the store
@@ -17,6 +18,7 @@
 mod account;
 mod again;
 mod alert;
+mod apply;
 mod assemble;
 mod collect;
 mod deliver;
@@ -28,12 +30,14 @@ mod perhaps;
 mod place;
 mod plan;
 mod probe;
+mod reconcile;
 mod resume;
 mod run;
 mod who;
 
 pub use again::{deliver_again, deliver_test, kept};
 pub use alert::{Alert, Alerts, of_check, of_error, of_run};
+pub use apply::{Applied, Applying};
 pub use assemble::{Assembled, Connected, Selection, alerts, assemble};
 pub use collect::{Event, Progress, Silent};
 pub use deliver::{
@@ -43,6 +47,7 @@ pub use deliver::{
 pub use look_back::Keep;
 pub use plan::{Companies, Directory, NamedId, Plan, Rules, Source};
 pub use probe::{Probed, probe};
+pub use reconcile::Reconciling;
 pub use resume::resume;
 pub use run::{run, run_as, run_id};
 pub use tallysheet_matching::{CERTAIN, Likely, Reason, Rule, Suggestion};

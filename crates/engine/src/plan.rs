@@ -2,6 +2,7 @@
 
 use crate::deliver::Delivery;
 use crate::look_back::Keep;
+use crate::reconcile::Reconciling;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub struct Plan {
     pub companies: Companies,
     /// The PSA whose active companies are rows too.
     pub directory: Option<Directory>,
+    /// The PSA whose agreements are compared with the sheet.
+    pub reconciling: Option<Reconciling>,
     /// Names that the companies file has behind ids.
     pub names: Vec<NamedId>,
     /// How the sheet looks.
@@ -60,6 +63,7 @@ pub enum Companies {
 }
 
 /// How an org may be matched to a company.
+#[derive(Clone)]
 pub struct Rules {
     /// The ways that are allowed.
     pub allowed: Vec<Rule>,

@@ -10,16 +10,20 @@ use crate::look_back::{self, answered as names, doubts, forget, keep_counts, sin
 use crate::perhaps::note;
 use crate::place::{place, renamed};
 use crate::plan::{Companies, Directory, Plan, Source};
-use futures_util::future::join;
+use crate::reconcile::{self, Reconciling};
+use futures_util::future::join3;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tallysheet_core::billing::Ledger;
 use tallysheet_core::guard::{Doubts, Guard as DropGuard, Seen};
+use tallysheet_core::history::day;
 use tallysheet_core::merge::{KeptColumn, Merged, merge};
 use tallysheet_core::run::{DeliveryOutcome, DeliveryStatus, Run, RunStatus};
 use tallysheet_core::sheet::{Column, Sheet};
-use tallysheet_core::{Code, Error, Level, Notice, Phase, World};
+use tallysheet_core::{Code, Error, Level, Notice, Phase, Result, World};
 use tallysheet_store::Store;
 
 /// Runs a plan. It always ends with a [`Run`]; what went wrong stands in its log, its status and its exit status.
@@ -41,14 +45,9 @@ pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
     let asked = sources.iter().map(|source| source.name.clone()).collect();
     let rows_from_vendors = matches!(plan.companies, Companies::FromNames);
     let is_fixed_column = fixed_columns(&sources);
-    let guards = guards(&sources, plan.directory.as_ref(), &world);
-    let listing = async {
-        match &plan.directory {
-            Some(directory) => Some(directory::ask(directory, &guards, &*world, progress).await),
-            None => None,
-        }
-    };
-    let (collected, listed) = join(collect(sources, &guards, &world, progress), listing).await;
+    let today = day(started_at, &plan.timezone);
+    let Asked { collected, listed, billed } =
+        ask_all(sources, plan.directory.as_ref(), plan.reconciling.as_ref(), today, &world, progress).await;
     tell_collected(&collected, &mut log);
     let (companies, answered_directory) = match (&plan.directory, listed) {
         (Some(directory), Some(listed)) => {
@@ -66,7 +65,7 @@ pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
     let seen = look_back::seen(&placed, rows_from_vendors);
     let Merged { mut sheet, notices, complete, counted } = merge(&placed.companies, placed.sources, &plan.options);
     log.extend(notices);
-    let complete = complete && answered_directory;
+    let complete = complete && answered_directory && billed.as_ref().is_none_or(Result::is_ok);
     let status = status(answered, complete, counted);
     let doubted = match status {
         RunStatus::Failed => Doubts::default(),
@@ -74,6 +73,11 @@ pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
     };
     let status = if doubted.none() { status } else { RunStatus::Partial };
     note(&mut sheet, &placed.perhaps);
+    let reconciliation = plan.reconciling.zip(billed).map(|(one, billed)| {
+        let (reconciliation, notices) = reconcile::compared(&one, today, billed, &sheet, &placed.companies);
+        log.extend(notices);
+        reconciliation
+    });
 
     let mut run = Run {
         id,
@@ -86,7 +90,7 @@ pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
         answered: names(&seen),
         sheet,
         changes: None,
-        reconciliation: None,
+        reconciliation,
         deliveries: Vec::new(),
         log: log.entries(),
     };
@@ -133,6 +137,39 @@ pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
     }
     run.log = log.entries();
     run
+}
+
+/// What everyone answered.
+struct Asked {
+    collected: Vec<Collected>,
+    listed: Option<directory::Listed>,
+    billed: Option<Result<Ledger>>,
+}
+
+/// Asks the vendors, the directory and the ledger side by side.
+async fn ask_all(
+    sources: Vec<Source>,
+    directory: Option<&Directory>,
+    reconciling: Option<&Reconciling>,
+    today: Date,
+    world: &Arc<dyn World>,
+    progress: &dyn Progress,
+) -> Asked {
+    let guards = guards(&sources, directory, reconciling, world);
+    let listing = async {
+        match directory {
+            Some(directory) => Some(directory::ask(directory, &guards, &**world, progress).await),
+            None => None,
+        }
+    };
+    let billing = async {
+        match reconciling {
+            Some(one) => Some(reconcile::ask(one, &guards, today, progress).await),
+            None => None,
+        }
+    };
+    let (collected, listed, billed) = join3(collect(sources, &guards, world, progress), listing, billing).await;
+    Asked { collected, listed, billed }
 }
 
 /// Notes that the run begins, and reads what the product columns were called.
@@ -194,12 +231,19 @@ fn fixed_columns(sources: &[Source]) -> impl Fn(&Column) -> bool + use<> {
 }
 
 /// One guard an integration, whatever it is asked for.
-fn guards(sources: &[Source], directory: Option<&Directory>, world: &Arc<dyn World>) -> Guards {
+fn guards(
+    sources: &[Source],
+    directory: Option<&Directory>,
+    reconciling: Option<&Reconciling>,
+    world: &Arc<dyn World>,
+) -> Guards {
     let of_sources =
         sources.iter().filter_map(|source| Some((&source.name, &source.expect_account, source.probe.as_ref()?)));
     let of_directory = directory.map(|directory| (&directory.name, &directory.expect_account, &directory.probe));
+    let of_ledger = reconciling.map(|one| (&one.name, &one.expect_account, &one.probe));
     of_directory
         .into_iter()
+        .chain(of_ledger)
         .chain(of_sources)
         .map(|(name, expected, probe)| (name.clone(), Guard::new(name, expected.clone(), probe.clone(), world.clone())))
         .collect()

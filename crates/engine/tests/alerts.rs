@@ -163,6 +163,7 @@ async fn a_run_that_was_cut_off_is_delivered_once_and_no_mail_twice() {
         sources: Vec::new(),
         companies: Companies::FromNames,
         directory: None,
+        reconciling: None,
         names: Vec::new(),
         options: Options::default(),
         schedule: None,

@@ -96,6 +96,7 @@ impl Msp {
                 None => Companies::FromNames,
             },
             directory: None,
+            reconciling: None,
             names: Vec::new(),
             options: Options { notes: true, unmapped_rows: true, ..Options::default() },
             schedule: self.schedule.map(str::to_owned),

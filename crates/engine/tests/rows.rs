@@ -82,6 +82,7 @@ fn plan(world: &TestWorld, sources: Vec<Source>, companies: Vec<KeyedCompany>) -
         sources,
         companies: Companies::Listed { companies, rules },
         directory: None,
+        reconciling: None,
         names: Vec::new(),
         options: Options { notes: true, unmapped_rows: true, ..Options::default() },
         schedule: None,

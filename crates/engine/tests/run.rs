@@ -78,6 +78,7 @@ fn plan(sources: Vec<Source>) -> Plan {
         sources,
         companies: Companies::FromNames,
         directory: None,
+        reconciling: None,
         names: Vec::new(),
         options: Options { notes: true, unmapped_rows: true, ..Options::default() },
         schedule: None,

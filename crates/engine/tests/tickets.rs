@@ -206,6 +206,7 @@ impl Office {
             sources: vec![Source::new("one", "One", vec![&DEVICES], Arc::new(Devices { fails }))],
             companies: Companies::FromNames,
             directory: None,
+            reconciling: None,
             names: Vec::new(),
             options: Options { notes: true, unmapped_rows: true, ..Options::default() },
             schedule: None,

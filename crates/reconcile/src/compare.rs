@@ -2,6 +2,7 @@
 
 use crate::columns::Columns;
 use crate::count::{Count, count};
+use crate::suggest::suggest;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tallysheet_core::billing::{Addition, Ledger};
@@ -59,6 +60,7 @@ pub fn compare<'a>(sheet: &'a Sheet, billed: &Billed<'a>, rules: &[ProductRule])
         title: billed.title.to_owned(),
         on: billed.on,
         variances,
+        unruled: suggest(sheet, billed, rules),
         failed: None,
     };
     (reconciliation, notices)

@@ -15,4 +15,3 @@ pub mod plan;
 mod suggest;
 
 pub use compare::{Billed, compare};
-pub use suggest::{Evidence, Suggested, suggest};

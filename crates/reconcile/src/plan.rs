@@ -407,15 +407,16 @@ pub fn after(change: &Change, was: &Standing, now: Option<&Standing>, sure: bool
     if quantity != change.new {
         return (Outcome::Differs, format!("the PSA holds {} now", quantity.normalize()));
     }
-    let names: BTreeSet<&String> = was.untouched.keys().chain(now.untouched.keys()).collect();
-    let moved: Vec<&str> = names
-        .into_iter()
-        .filter(|name| was.untouched.get(*name) != now.untouched.get(*name))
-        .map(String::as_str)
-        .collect();
-    if moved.is_empty() {
-        (Outcome::Done, "read back".to_owned())
-    } else {
-        (Outcome::Differs, format!("something else moved with it: {}", moved.join(", ")))
+    match moved(&was.untouched, &now.untouched) {
+        None => (Outcome::Done, "read back".to_owned()),
+        Some(told) => (Outcome::Differs, told),
     }
+}
+
+/// What else is not as it was, in words.
+pub fn moved(was: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Option<String> {
+    let names: BTreeSet<&String> = was.keys().chain(now.keys()).collect();
+    let moved: Vec<&str> =
+        names.into_iter().filter(|name| was.get(*name) != now.get(*name)).map(String::as_str).collect();
+    (!moved.is_empty()).then(|| format!("something else moved with it: {}", moved.join(", ")))
 }

@@ -3,68 +3,16 @@
 use crate::compare::Billed;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use tallysheet_core::sheet::{ColumnKind, Sheet};
-use tallysheet_core::variance::ProductRule;
+use tallysheet_core::sheet::{ColumnKind, Row, Sheet};
+use tallysheet_core::variance::{Evidence, ProductRule, Unruled};
 
-/// So many companies with both numbers are evidence.
-const ENOUGH: usize = 3;
-/// Equal at such a share of them, in percent, speaks for a column.
-const MOSTLY: usize = 70;
-/// Names of such a likeness, in percent, speak for it too.
+/// Names of such a likeness, in percent, speak for a column, whatever the numbers say.
 const ALIKE: u8 = 50;
 /// How many columns are told of a product.
 const SHOWN: usize = 3;
 
-/// A product that no rule names, and the columns that it perhaps is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suggested {
-    /// The product.
-    pub product: String,
-    /// What stands on the invoice.
-    pub description: String,
-    /// How many lines bill it.
-    pub lines: usize,
-    /// The likeliest columns first.
-    pub columns: Vec<Evidence>,
-}
-
-/// Why a column is perhaps a product.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Evidence {
-    /// The column's title.
-    pub column: String,
-    /// At how many companies both numbers are equal.
-    pub equal: usize,
-    /// How many companies have both.
-    pub both: usize,
-    /// How alike the names are, in percent.
-    pub alike: u8,
-}
-
-impl Evidence {
-    /// Out of a hundred: mostly the numbers, where there are enough.
-    pub fn score(&self) -> usize {
-        let share = (100 * self.equal).checked_div(self.both).unwrap_or_default();
-        let weight = self.both.min(ENOUGH);
-        (share * 2 * weight + usize::from(self.alike) * ENOUGH) / (3 * ENOUGH)
-    }
-
-    fn speaks(&self) -> bool {
-        self.both >= ENOUGH && 100 * self.equal >= MOSTLY * self.both && self.alike >= ALIKE
-    }
-}
-
-impl Suggested {
-    /// The column that can be taken without a look: its numbers and its name speak for it, and no other's do so.
-    pub fn sure(&self) -> Option<&Evidence> {
-        let mut speaking = self.columns.iter().filter(|column| column.speaks());
-        let first = speaking.next()?;
-        speaking.next().is_none().then_some(first)
-    }
-}
-
 /// Looks for the columns of every product that is billed and that no rule names; the most lines first.
-pub fn suggest(sheet: &Sheet, billed: &Billed<'_>, rules: &[ProductRule]) -> Vec<Suggested> {
+pub(crate) fn suggest(sheet: &Sheet, billed: &Billed<'_>, rules: &[ProductRule]) -> Vec<Unruled> {
     let named: BTreeSet<String> = rules.iter().map(|rule| rule.product.to_lowercase()).collect();
     let mut products: BTreeMap<&str, Product<'_>> = BTreeMap::new();
     for line in &billed.ledger.additions {
@@ -81,8 +29,9 @@ pub fn suggest(sheet: &Sheet, billed: &Billed<'_>, rules: &[ProductRule]) -> Vec
             *quantity = quantity.zip(line.quantity.known()).and_then(|(sum, more)| sum.checked_add(more));
         }
     }
-    let mut suggested: Vec<Suggested> =
-        products.into_iter().map(|(name, product)| product.suggested(name, sheet)).collect();
+    let rows: HashMap<&str, &Row> = sheet.rows.iter().map(|row| (row.key.as_str(), row)).collect();
+    let mut suggested: Vec<Unruled> =
+        products.into_iter().map(|(name, product)| product.suggested(name, sheet, &rows)).collect();
     suggested.sort_by(|a, b| (b.lines, &a.product).cmp(&(a.lines, &b.product)));
     suggested
 }
@@ -95,13 +44,13 @@ struct Product<'a> {
 }
 
 impl Product<'_> {
-    fn suggested(&self, name: &str, sheet: &Sheet) -> Suggested {
+    fn suggested(&self, name: &str, sheet: &Sheet, rows: &HashMap<&str, &Row>) -> Unruled {
         let columns = sheet.columns.iter().enumerate().filter(|(_, column)| column.kind == ColumnKind::Number);
         let evidence = columns.map(|(place, column)| {
-            let numbers = sheet.rows.iter().filter_map(|row| {
-                let billed = (*self.quantities.get(row.key.as_str())?)?;
-                Some((billed, row.cells[place].number()?))
-            });
+            let numbers = self
+                .quantities
+                .iter()
+                .filter_map(|(key, billed)| Some(((*billed)?, rows.get(key)?.cells[place].number()?)));
             // Zeros are equal everywhere and say nothing.
             let told: Vec<(Decimal, Decimal)> = numbers.filter(|(a, b)| !a.is_zero() || !b.is_zero()).collect();
             Evidence {
@@ -114,7 +63,7 @@ impl Product<'_> {
         let mut columns: Vec<Evidence> = evidence.filter(|one| one.equal > 0 || one.alike >= ALIKE).collect();
         columns.sort_by(|a, b| (b.score(), &a.column).cmp(&(a.score(), &b.column)));
         columns.truncate(SHOWN);
-        Suggested { product: name.to_owned(), description: self.description.to_owned(), lines: self.lines, columns }
+        Unruled { product: name.to_owned(), description: self.description.to_owned(), lines: self.lines, columns }
     }
 }
 

@@ -1,8 +1,6 @@
 //! Which column is perhaps which product.
 
-use crate::common::{ledger, rows, rule, sheet};
-use jiff::civil::date;
-use tallysheet_reconcile::{Billed, Suggested, suggest};
+use crate::common::{ledger, reconcile, rule, sheet};
 
 #[test]
 fn equal_numbers_and_like_names_are_evidence() {
@@ -26,9 +24,7 @@ fn equal_numbers_and_like_names_are_evidence() {
     for line in ledger.additions.iter_mut().filter(|line| line.product == "MNG-WKS") {
         line.description = "Managed workstation".to_owned();
     }
-    let rows = rows(&ledger);
-    let billed = Billed { name: "psa", title: "PSA", on: date(2026, 11, 25), ledger: &ledger, rows: &rows };
-    let suggested = suggest(&sheet, &billed, &[rule("known", &["X: Y"])]);
+    let suggested = reconcile(&sheet, &ledger, &[rule("known", &["X: Y"])]).0.unruled;
     let products: Vec<&str> = suggested.iter().map(|one| one.product.as_str()).collect();
     assert_eq!(products, ["EDR", "MNG-WKS", "FLAT"]);
 
@@ -42,6 +38,6 @@ fn equal_numbers_and_like_names_are_evidence() {
     let edr = &suggested[0];
     assert_eq!((edr.columns[0].column.as_str(), edr.columns[0].equal), ("Huntress: Agents", 2));
     assert_eq!(edr.sure(), None);
-    assert_eq!(suggested[2].sure(), None::<&tallysheet_reconcile::Evidence>);
-    assert!(suggested.iter().all(|Suggested { columns, .. }| columns.len() <= 3));
+    assert_eq!(suggested[2].sure(), None);
+    assert!(suggested.iter().all(|one| one.columns.len() <= 3));
 }
