@@ -84,6 +84,15 @@ pub(crate) enum Command {
     History(HistoryArguments),
     /// The figures of a month, by each vendor's own rule
     Report(ReportArguments),
+    /// Count, and compare with what the PSA bills
+    Reconcile(ReconcileArguments),
+    /// Which columns make which product of the PSA
+    Products {
+        #[command(subcommand)]
+        command: ProductsCommand,
+    },
+    /// What a plan of changes would do in the PSA; with --yes do it
+    Apply(ApplyArguments),
     /// Keep the schedules, and answer the HTTP API and the page
     Serve {
         #[command(subcommand)]
@@ -287,6 +296,45 @@ pub(crate) struct ReportArguments {
     /// csv, json or xlsx [default: by the ending of the output, else csv]
     #[arg(long)]
     pub(crate) format: Option<Format>,
+}
+
+#[derive(Args)]
+pub(crate) struct ReconcileArguments {
+    /// A file, or - for standard output
+    #[arg(long, value_name = "PATH|-")]
+    pub(crate) output: Option<String>,
+    /// csv, json, xlsx or html [default: by the ending of the output, else csv]
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+    /// In the table also what is equal
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Write the changes that make the PSA bill what is counted: to be read, edited, and applied
+    #[arg(long, value_name = "PATH")]
+    pub(crate) plan: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ProductsCommand {
+    /// Columns that are perhaps a product that the products file does not name, with evidence
+    Suggest {
+        /// Add those that are sure to the products file
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct ApplyArguments {
+    /// A plan of `reconcile --plan`, or an undo plan
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+    /// Write to the PSA; without it nothing is written
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// I know that this PSA cannot take its changes back
+    #[arg(long, requires = "yes")]
+    pub(crate) no_undo: bool,
 }
 
 /// The first day of a month.

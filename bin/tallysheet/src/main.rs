@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit status out. How anything is done is somewhere else.
 #![allow(clippy::print_stderr, reason = "a program for the terminal")]
 
+mod apply;
 mod arguments;
 mod check;
 mod companies;
@@ -10,14 +11,16 @@ mod describe;
 mod history;
 mod output;
 mod probe;
+mod products;
 mod progress;
+mod reconcile;
 mod report;
 mod run;
 mod schedule;
 mod serve;
 mod setup;
 
-use arguments::{Cli, Command, ScheduleCommand, ServeCommand};
+use arguments::{Cli, Command, ProductsCommand, ScheduleCommand, ServeCommand};
 use clap::Parser;
 use std::process::ExitCode;
 use tallysheet_core::{Error, ErrorKind};
@@ -55,6 +58,9 @@ async fn dispatch(cli: Cli) -> Result<u8, Error> {
         Command::Deliver(arguments) => deliver::deliver(global, &arguments).await,
         Command::History(arguments) => history::history(global, &arguments).await,
         Command::Report(arguments) => report::report(global, &arguments).await,
+        Command::Reconcile(arguments) => reconcile::reconcile(global, &arguments).await,
+        Command::Products { command: ProductsCommand::Suggest { yes } } => products::suggest(global, yes).await,
+        Command::Apply(arguments) => apply::apply(global, &arguments).await,
         Command::Serve { command: None } => serve::serve(global).await,
         Command::Serve { command: Some(ServeCommand::Token { name }) } => serve::token(global, &name),
         Command::Schedule { command: ScheduleCommand::Install(arguments) } => {

@@ -168,6 +168,9 @@ pub struct Reconciliation {
     /// Products that are billed and compared with nothing, the most lines first.
     #[serde(default)]
     pub unruled: Vec<Unruled>,
+    /// Titles that the products file names and that no column has.
+    #[serde(default)]
+    pub missing: Vec<String>,
     /// Why there is nothing to compare with.
     pub failed: Option<Code>,
 }

@@ -95,6 +95,11 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<()> {
     make_durable(folder).map_err(failed)
 }
 
+/// Writes or replaces a file that only the user can read, and that nobody else writes: whole and durable, or not at all.
+pub fn keep(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, bytes).map_err(|error| Error::internal(format!("{} cannot be written: {error}", path.display())))
+}
+
 /// Writes or replaces a file of the user's own (0600) in a folder that exists: whole and durable, or not at all.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = folder_of(path);

@@ -29,11 +29,12 @@ pub struct Billed<'a> {
 pub fn compare<'a>(sheet: &'a Sheet, billed: &Billed<'a>, rules: &[ProductRule]) -> (Reconciliation, Vec<Notice>) {
     let lines = Lines::of(billed, rules);
     let mut notices = lines.notices(billed, rules);
-    let mut variances = Vec::new();
+    let (mut variances, mut missing) = (Vec::new(), BTreeSet::new());
     let keys: BTreeSet<&str> = sheet.rows.iter().map(|row| row.key.as_str()).collect();
     for (place, rule) in rules.iter().enumerate() {
         let columns = Columns::of(rule, sheet);
         notices.extend(columns.notices(rule, sheet).into_iter().map(|notice| notice.of(billed.name)));
+        missing.extend(columns.unknown.iter().cloned());
         let known = lines.price(place).or_else(|| rule.price.map(|price| (price, String::new())));
         let unmapped = columns.unmapped(sheet);
         for row in &sheet.rows {
@@ -61,6 +62,7 @@ pub fn compare<'a>(sheet: &'a Sheet, billed: &Billed<'a>, rules: &[ProductRule])
         on: billed.on,
         variances,
         unruled: suggest(sheet, billed, rules),
+        missing: missing.into_iter().collect(),
         failed: None,
     };
     (reconciliation, notices)
