@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod desk;
+mod ledger;
 mod wire;
 
 use schemars::JsonSchema;
@@ -30,7 +31,7 @@ pub struct Config {
     client_id: String,
 }
 
-/// Makes tickets and lists companies.
+/// Makes tickets, lists companies, and knows what is billed.
 pub struct ConnectWisePsa {
     api: Api,
     company_id: String,
@@ -49,10 +50,11 @@ impl ConnectorSpec for ConnectWisePsa {
         slug: "connectwise-psa",
         title: "ConnectWise PSA",
         default_url: None,
-        capabilities: &[Capability::Tickets, Capability::Companies],
+        capabilities: &[Capability::Tickets, Capability::Companies, Capability::Billing],
         metrics: &[],
         permissions: "an API member whose role has Company Maintenance: Inquire, Table Setup: Inquire, Service Tickets: \
-                      Inquire, Add and Edit, Manage Attachments: Inquire and Add",
+                      Inquire, Add and Edit, Manage Attachments: Inquire and Add; for what is billed Finance, Agreements: \
+                      Inquire, and Edit to change quantities",
     };
 
     fn connect(config: Config, cx: &Context) -> Result<Connector> {
@@ -67,7 +69,7 @@ impl ConnectorSpec for ConnectWisePsa {
             .classify(unroutable)
             .build()?;
         let me = Arc::new(Self { api, company_id: config.company_id });
-        Ok(Connector::new(me.clone()).tickets(me.clone()).companies(me))
+        Ok(Connector::new(me.clone()).tickets(me.clone()).companies(me.clone()).billing(me))
     }
 }
 register_connector!(ConnectWisePsa);
