@@ -2,8 +2,7 @@
 
 use crate::ConnectWisePsa;
 use crate::wire::{Addition, Agreement, Made};
-use futures_util::future::try_join_all;
-use futures_util::try_join;
+use futures_util::future::{try_join, try_join_all};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -67,13 +66,13 @@ impl BillingLedger for ConnectWisePsa {
     async fn line(&self, line: &LineRef, today: Date, _: Option<Date>) -> Result<Option<Standing>> {
         let agreement = format!("/finance/agreements/{}", segment(&line.agreement));
         let (addition, agreement) = (Call::get(path_of(line)), Call::get(agreement).query("fields", AGREEMENT));
-        let found = try_join!(self.api.find(&agreement), async {
+        let found = try_join(self.api.find(&agreement), async {
             match self.api.send(&addition).await {
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
                 reply => reply.map(Some),
             }
         });
-        let (Some(agreement), Some(reply)): (Option<Agreement>, _) = found? else { return Ok(None) };
+        let (Some(agreement), Some(reply)): (Option<Agreement>, _) = found.await? else { return Ok(None) };
         let (addition, fields): (Addition, Map<String, Value>) = (reply.json()?, reply.json()?);
         if agreement.left_out(today).or(addition.left_out(today)).is_some() {
             return Ok(None);
