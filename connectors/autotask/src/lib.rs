@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod contract;
 mod desk;
+mod ledger;
 mod wire;
 mod zone;
 
+use ledger::SetUp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -34,7 +37,7 @@ pub struct Config {
     zone_url: Option<String>,
 }
 
-/// Makes tickets and lists companies.
+/// Makes tickets, lists companies, and knows what is billed.
 pub struct Autotask {
     /// Its address is known once zone discovery was asked, or from `url`.
     api: OnceCell<Api>,
@@ -42,6 +45,7 @@ pub struct Autotask {
     credential: ApiKey,
     username: String,
     cx: Context,
+    set_up: SetUp,
 }
 
 /// The most rows that a page may have.
@@ -52,10 +56,12 @@ impl ConnectorSpec for Autotask {
         slug: "autotask",
         title: "Autotask",
         default_url: Some("https://webservicesN.autotask.net/ATServicesRest/V1.0"),
-        capabilities: &[Capability::Tickets, Capability::Companies],
+        capabilities: &[Capability::Tickets, Capability::Companies, Capability::Billing],
         metrics: &[],
         permissions: "an API user whose security level may log in to Web Services, view all companies (CRM: Customer & \
-                      Cancellation), and view all and add tickets (Service Desk: Tickets)",
+                      Cancellation), and view all and add tickets (Service Desk: Tickets); for billing also view all \
+                      contracts with full visibility and read Products & Services, and to change quantities modify the \
+                      services of contracts",
     };
 
     fn connect(config: Config, cx: &Context) -> Result<Connector> {
@@ -65,8 +71,9 @@ impl ConnectorSpec for Autotask {
             .and("secret", &secret);
         let zones = Zones::new(cx, zone_url.as_deref())?;
         let api = cx.url.as_ref().map(|_| client(cx, &credential)).transpose()?;
-        let me = Arc::new(Self { api: OnceCell::new_with(api), zones, credential, username, cx: cx.clone() });
-        Ok(Connector::new(me.clone()).tickets(me.clone()).companies(me))
+        let (api, set_up) = (OnceCell::new_with(api), SetUp::default());
+        let me = Arc::new(Self { api, zones, credential, username, cx: cx.clone(), set_up });
+        Ok(Connector::new(me.clone()).tickets(me.clone()).companies(me.clone()).billing(me))
     }
 }
 register_connector!(Autotask);
@@ -101,9 +108,7 @@ impl Autotask {
 
     async fn all_companies(&self) -> Result<BTreeMap<String, Company>> {
         let fields = ["id", "companyName", "companyType", "isActive", "webAddress"];
-        // The own company has the id 0.
-        let all = [json!({ "op": "gte", "field": "id", "value": 0 })];
-        let companies = self.query("Companies", &fields, &all, |company: &Company| &company.id).await?;
+        let companies = self.query("Companies", &fields, &[everything()], |company: &Company| &company.id).await?;
         if companies.is_empty() {
             // Who lacks the right is told nothing, not that it is lacking.
             return Err(Error::new(ErrorKind::Forbidden, "the API user may see no company at all"));
@@ -140,6 +145,11 @@ fn number(id: &str) -> Value {
     id.parse::<i64>().map_or_else(|_| Value::from(id), Value::from)
 }
 
+/// The filter that lets all through: a query must have one, and ids begin with 0, the own company's.
+fn everything() -> Value {
+    json!({ "op": "gte", "field": "id", "value": 0 })
+}
+
 /// Fields that a refusal may name: their names may be told, its text may not.
 const NAMES: [&str; 10] = [
     "queueID",
@@ -170,6 +180,11 @@ fn refusal(reply: &Reply) -> Option<Error> {
     }
     if says(&["permission", "security level", "not authorized"]) {
         return Some(Error::new(ErrorKind::Forbidden, format!("{request}: the API user lacks a right")));
+    }
+    if says(&["contract_service_period"]) {
+        let message =
+            format!("{request}: the service was changed on that day already, and Autotask takes one change a day");
+        return Some(Error::bad_response(message).advice("choose another day"));
     }
     let error = Error::bad_response(format!("{request}: Autotask refuses it ({}, with errors)", reply.status()));
     let named: Vec<&str> = NAMES.into_iter().filter(|name| reply.mentions(name)).collect();
