@@ -7,22 +7,10 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use tallysheet_core::Decimal;
 use tallysheet_core::billing::Price;
-use tallysheet_core::wire::{Id, Number};
+use tallysheet_core::wire::{Day, Id, Number};
 
 /// The type of a contract that bills services by their units.
 pub(crate) const RECURRING_SERVICE: i64 = 7;
-
-/// A day. What stands behind it is midnight, with or without a zone, and means no other day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Day(pub(crate) Date);
-
-impl<'de> Deserialize<'de> for Day {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let day = text.trim().get(..10).and_then(|day| day.parse().ok());
-        day.map(Self).ok_or_else(|| de::Error::invalid_value(Unexpected::Other("text that is no day"), &"a day"))
-    }
-}
 
 /// A contract.
 #[derive(Deserialize)]
@@ -35,8 +23,8 @@ pub(crate) struct Contract {
     contract_type: Option<i64>,
     contract_period_type: Option<Id>,
     status: Option<Id>,
-    pub(crate) start_date: Option<Day>,
-    pub(crate) end_date: Option<Day>,
+    pub(crate) start_date: Day,
+    pub(crate) end_date: Day,
 }
 
 /// What the choices of a contract mean in this account, by their values.
@@ -69,7 +57,7 @@ impl Contract {
     /// is taken as billed, told, and never written.
     pub(crate) fn left_out(&self, words: &Words, on: Date) -> Option<&'static str> {
         let (started, ended) =
-            (self.start_date.is_none_or(|day| day.0 <= on), self.end_date.is_some_and(|day| day.0 < on));
+            (self.start_date.0.is_none_or(|day| day <= on), self.end_date.0.is_some_and(|day| day < on));
         match (self.contract_type, self.life(words)) {
             (Some(RECURRING_SERVICE), _) if !started || ended => Some("its contract is not in effect on the day"),
             (Some(RECURRING_SERVICE), Life::Inactive) => Some("its contract is not active"),
@@ -118,11 +106,19 @@ pub(crate) struct Units {
     #[serde(rename = "serviceID", alias = "serviceBundleID")]
     pub(crate) product_id: Id,
     pub(crate) units: Option<Number>,
-    pub(crate) start_date: Day,
-    pub(crate) end_date: Day,
+    #[serde(deserialize_with = "day")]
+    pub(crate) start_date: Date,
+    #[serde(deserialize_with = "day")]
+    pub(crate) end_date: Date,
     /// When the period was billed; null where it was not yet.
     #[serde(default)]
     approve_and_post_date: Value,
+}
+
+/// A day that must be told: without it nobody knows when the row holds.
+fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+    let missing = || de::Error::invalid_value(Unexpected::Other("no date"), &"a date");
+    Day::deserialize(deserializer)?.0.ok_or_else(missing)
 }
 
 impl Units {
@@ -140,7 +136,7 @@ impl Units {
 pub(crate) fn covering<'a>(rows: impl IntoIterator<Item = &'a Units>, day: Date) -> BTreeMap<&'a str, &'a Units> {
     let order = |row: &Units| (row.start_date, row.id.as_str().parse::<i64>().unwrap_or_default());
     let mut found: BTreeMap<&str, &Units> = BTreeMap::new();
-    for row in rows.into_iter().filter(|row| row.start_date.0 <= day && day <= row.end_date.0) {
+    for row in rows.into_iter().filter(|row| row.start_date <= day && day <= row.end_date) {
         let held = found.entry(row.line_id.as_str()).or_insert(row);
         if order(row) > order(held) {
             *held = row;
@@ -312,7 +308,9 @@ mod tests {
             assert_eq!((found["8"].id.as_str(), found["9"].id.as_str()), (held, "6"), "{day}");
         }
         assert!(covering(&rows, date(2027, 1, 1)).is_empty());
-        assert!(from_value::<Day>(json!("soon")).is_err());
+        let without = json!({ "id": 1, "contractID": 1, "contractServiceID": 2, "serviceID": 3, "units": 1,
+            "startDate": "2026-11-01", "endDate": null });
+        assert!(from_value::<Units>(without).is_err());
     }
 
     #[test]

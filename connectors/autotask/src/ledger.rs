@@ -5,62 +5,21 @@
 
 use super::{Autotask, everything, number};
 use crate::contract::{Contract, Life, Listed, Product, RECURRING_SERVICE, Terms, Threshold, Units, Words, covering};
+use crate::sort::{BUNDLE, SERVICE, Sort, sort_of};
+use crate::standing::{Setting, TWICE};
 use crate::wire::{Item, Made};
 use jiff::civil::Date;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use tallysheet_core::billing::{Addition, BillingLedger, Ledger, LineRef, Quantity, QuantityChange, Standing, Writing};
+use tallysheet_core::billing::{BillingLedger, Ledger, LineRef, QuantityChange, Standing, Writing};
 use tallysheet_core::{Decimal, Error, ErrorKind, Notice, Result, VendorOrg, async_trait};
 use tallysheet_http::{Call, segment};
-use tokio::sync::OnceCell;
 use tokio::try_join;
 
 /// Above this part of the hour's requests, in hundredths, other integrations of the account need the rest.
 const BUSY: u64 = 80;
 /// Ids in one filter (README, Limits).
 const IDS: usize = 200;
-
-/// What can stand on a contract, and what Autotask calls everything about it.
-struct Sort {
-    /// What stands before a product's id in a [`LineRef`].
-    word: &'static str,
-    catalogue: &'static str,
-    known: fn(&SetUp) -> &OnceCell<BTreeMap<String, Product>>,
-    terms: &'static str,
-    units: &'static str,
-    adjustments: &'static str,
-    line_id: &'static str,
-    product_id: &'static str,
-}
-
-static SERVICE: Sort = Sort {
-    word: "service",
-    catalogue: "Services",
-    known: |set_up| &set_up.services,
-    terms: "ContractServices",
-    units: "ContractServiceUnits",
-    adjustments: "ServiceAdjustments",
-    line_id: "contractServiceID",
-    product_id: "serviceID",
-};
-static BUNDLE: Sort = Sort {
-    word: "bundle",
-    catalogue: "ServiceBundles",
-    known: |set_up| &set_up.bundles,
-    terms: "ContractServiceBundles",
-    units: "ContractServiceBundleUnits",
-    adjustments: "ServiceBundleAdjustments",
-    line_id: "contractServiceBundleID",
-    product_id: "serviceBundleID",
-};
-
-/// What is set up in the account, and asked for once.
-#[derive(Default)]
-pub(crate) struct SetUp {
-    words: OnceCell<Words>,
-    services: OnceCell<BTreeMap<String, Product>>,
-    bundles: OnceCell<BTreeMap<String, Product>>,
-}
 
 #[async_trait]
 impl BillingLedger for Autotask {
@@ -98,7 +57,8 @@ impl BillingLedger for Autotask {
         let org = |id: &String| VendorOrg::new(id, companies.get(id).map_or("", |company| &company.company_name));
         ledger.companies = ids.into_iter().map(org).collect();
         let unlisted = ledger.companies.iter().filter(|company| company.name.is_empty()).count();
-        let unlisted = told(unlisted, format!("{unlisted} companies are billed that the API user may not see"));
+        let unlisted =
+            told(unlisted, format!("companies that are billed and that the API user may not see: {unlisted}"));
         ledger.notices.extend(unlisted);
         Ok(ledger)
     }
@@ -118,36 +78,9 @@ impl BillingLedger for Autotask {
             self.terms(sort, &of_line),
             self.catalogue(sort),
         )?;
-        let own = || rows.values().filter(|row| row.line_id.as_str() == line.id);
-        let open = own().filter(|row| !row.is_billed() && row.start_date.0 >= today).map(|row| row.start_date.0).min();
-        let day = effective.or(open);
-        let on = day.unwrap_or(today);
-        let of_day = covering(rows.values(), on);
-        let (Some(contract), Some(&row)) = (contract, of_day.get(line.id.as_str())) else { return Ok(None) };
-        if contract.left_out(words, on).is_some() {
-            return Ok(None);
-        }
-        let terms = terms.get(&line.id);
-        let mut addition = addition(sort, row, &contract, words, catalogue.get(product), terms);
-        let again = own().filter(|other| other.start_date > row.start_date && other.quantity() != row.quantity());
-        let again = again.map(|other| other.start_date.0).min();
-        addition.locked = addition.locked.or_else(|| {
-            if of_day.len() > 1 {
-                return Some(TWICE.to_owned());
-            }
-            if effective.is_some_and(|day| day < today) {
-                return Some("the day has passed: Autotask would bill it anew".to_owned());
-            }
-            if day.is_none() {
-                return Some("no period begins today or later that is not billed yet".to_owned());
-            }
-            again.map(|again| format!("it holds another quantity from {again} on: change it in Autotask"))
-        });
-        let mut untouched = terms.map(Terms::untouched).unwrap_or_default();
-        let before = on.yesterday().ok().filter(|before| *before >= today);
-        let before = before.and_then(|before| covering(own(), before).into_values().next()?.quantity());
-        untouched.extend(before.map(|quantity| (format!("units before {on}"), quantity.to_string())));
-        Ok(Some(Standing { addition, effective: day, proration: proration(row, on), untouched }))
+        let setting = Setting { sort, words, catalogue };
+        let Some(contract) = contract else { return Ok(None) };
+        Ok(setting.standing(line, &rows, (&contract, terms.get(&line.id)), today, effective))
     }
 
     async fn change(&self, change: &QuantityChange) -> Result<()> {
@@ -168,8 +101,6 @@ impl BillingLedger for Autotask {
         Writing::Difference
     }
 }
-
-const TWICE: &str = "the service stands on the contract twice";
 
 impl Autotask {
     /// Whether the account's requests of the hour leave room for ours.
@@ -238,13 +169,19 @@ impl Autotask {
     }
 
     /// Adds lines of one sort to the ledger.
-    async fn add(&self, sort: &Sort, lines: &[(&Units, &Contract)], words: &Words, ledger: &mut Ledger) -> Result<()> {
+    async fn add(
+        &self,
+        sort: &'static Sort,
+        lines: &[(&Units, &Contract)],
+        words: &Words,
+        ledger: &mut Ledger,
+    ) -> Result<()> {
         if lines.is_empty() {
             return Ok(());
         }
         let contracts: BTreeSet<&str> = lines.iter().map(|(row, _)| row.contract_id.as_str()).collect();
         let contracts: Vec<&str> = contracts.into_iter().collect();
-        let catalogue = self.catalogue(sort).await?;
+        let setting = Setting { sort, words, catalogue: self.catalogue(sort).await? };
         let mut terms = BTreeMap::new();
         for some in contracts.chunks(IDS) {
             let ids: Vec<Value> = some.iter().map(|id| number(id)).collect();
@@ -256,73 +193,24 @@ impl Autotask {
         }
         let (mut unnamed, mut unclear) = (0, 0);
         for (row, contract) in lines {
-            let (product, terms) = (catalogue.get(row.product_id.as_str()), terms.get(row.line_id.as_str()));
-            let mut addition = addition(sort, row, contract, words, product, terms);
-            let is_twice =
-                times.get(&(row.contract_id.as_str(), row.product_id.as_str())).is_some_and(|times| *times > 1);
-            addition.locked = addition.locked.or_else(|| is_twice.then(|| TWICE.to_owned()));
+            let mut addition = setting.addition(row, contract, terms.get(row.line_id.as_str()));
+            if times.get(&(row.contract_id.as_str(), row.product_id.as_str())).is_some_and(|times| *times > 1) {
+                addition.locked.get_or_insert_with(|| TWICE.to_owned());
+            }
+            let product = setting.catalogue.get(row.product_id.as_str());
             unnamed += usize::from(product.is_none_or(|product| product.name.is_empty()));
             unclear += usize::from(contract.life(words) == Life::Unclear);
             ledger.additions.push(addition);
         }
         let word = sort.word;
-        let unnamed = told(unnamed, format!("Autotask bills {unnamed} times a {word} that it does not list"));
+        let unnamed = told(unnamed, format!("lines whose {word} Autotask does not list: {unnamed}"));
         let unclear = told(
             unclear,
-            format!(
-                "{unclear} lines are taken as billed, as the status of their contracts says neither active nor inactive"
-            ),
+            format!("lines of a contract whose status says neither active nor inactive, taken as billed: {unclear}"),
         );
         ledger.notices.extend([unnamed, unclear].into_iter().flatten());
         Ok(())
     }
-}
-
-/// A line as it stands in a row.
-fn addition(
-    sort: &Sort,
-    row: &Units,
-    contract: &Contract,
-    words: &Words,
-    product: Option<&Product>,
-    terms: Option<&Terms>,
-) -> Addition {
-    let id = row.product_id.as_str();
-    let described = terms.and_then(|terms| terms.invoice_description.as_deref()).filter(|text| !text.is_empty());
-    let locked = if contract.life(words) == Life::Unclear {
-        Some("the status of its contract says neither active nor inactive")
-    } else if product.is_some_and(|product| product.is_one_time) {
-        Some("it is billed once")
-    } else {
-        None
-    };
-    let named = product.map(|product| &product.name).filter(|name| !name.is_empty());
-    Addition {
-        line: LineRef {
-            agreement: row.contract_id.0.clone(),
-            id: row.line_id.0.clone(),
-            product: format!("{}:{id}", sort.word),
-        },
-        company_id: contract.company_id.0.clone(),
-        agreement: contract.contract_name.clone().unwrap_or_else(|| contract.id.0.clone()),
-        product: named.cloned().unwrap_or_else(|| format!("{} {id}", sort.word)),
-        description: described.or(product.map(|product| &*product.description)).unwrap_or_default().to_owned(),
-        quantity: Quantity::or_missing(row.quantity()),
-        included: Decimal::ZERO,
-        price: product.zip(terms).and_then(|(product, terms)| terms.price(product, contract.months(words))),
-        from: contract.start_date.map(|day| day.0),
-        until: contract.end_date.and_then(|day| day.0.tomorrow().ok()),
-        next_invoice: None,
-        locked: locked.map(str::to_owned),
-    }
-}
-
-/// Which sort of product a line is of, and the product's id.
-fn sort_of(line: &LineRef) -> Result<(&'static Sort, &str)> {
-    let unknown = || Error::config("the line is none of Autotask's: its product must be `service:ID` or `bundle:ID`");
-    let (word, id) = line.product.split_once(':').ok_or_else(unknown)?;
-    let sort = [&SERVICE, &BUNDLE].into_iter().find(|sort| sort.word == word).ok_or_else(unknown)?;
-    Ok((sort, id))
 }
 
 /// What is to be added to the units. Autotask holds whole ones, and 0 ends a service, which people do.
@@ -338,18 +226,6 @@ fn difference(old: Decimal, new: Decimal) -> Result<i64> {
         }
         (old, new) => Ok(new - old),
     }
-}
-
-fn proration(row: &Units, on: Date) -> String {
-    if row.start_date.0 == on {
-        return "from the first day of a period on: nothing is prorated".to_owned();
-    }
-    format!(
-        "in the middle of the period from {} to {}{}: Autotask prorates it and adds lines to the invoice",
-        row.start_date.0,
-        row.end_date.0,
-        if row.is_billed() { ", which is billed already" } else { "" }
-    )
 }
 
 /// Who lacks a right is shown nothing, not told that it is lacking.
@@ -395,19 +271,6 @@ mod tests {
             let error = difference(decimal(old), decimal(new)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(error.to_string().contains(says), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_line_tells_its_sort() {
-        let line = |product: &str| LineRef { agreement: "1".into(), id: "2".into(), product: product.to_owned() };
-        assert_eq!(
-            sort_of(&line("service:9")).map(|(sort, id)| (sort.units, id)).unwrap(),
-            ("ContractServiceUnits", "9")
-        );
-        assert_eq!(sort_of(&line("bundle:9")).unwrap().0.line_id, "contractServiceBundleID");
-        for product in ["", "9", "other:9"] {
-            assert_eq!(sort_of(&line(product)).err().unwrap().kind(), ErrorKind::Config, "{product}");
         }
     }
 }

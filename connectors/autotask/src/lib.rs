@@ -3,14 +3,16 @@
 mod contract;
 mod desk;
 mod ledger;
+mod sort;
+mod standing;
 mod wire;
 mod zone;
 
-use ledger::SetUp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use sort::SetUp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tallysheet_core::wire::Id;
