@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use tallysheet_core::DirectoryCompany;
 use tallysheet_core::model::bare_domain;
 use tallysheet_core::ticket::{Found, TicketRef};
@@ -81,7 +82,7 @@ impl Company {
     }
 }
 
-/// What is known of the fields of a ticket, of its attachments or its notes.
+/// What is known of the fields of a ticket, of its attachments or its notes, of a contract, of a service.
 #[derive(Deserialize)]
 pub(crate) struct Fields {
     fields: Vec<Field>,
@@ -107,9 +108,18 @@ struct Pick {
 }
 
 impl Fields {
-    fn picks(&self, field: &str) -> impl Iterator<Item = &Pick> {
+    fn all(&self, field: &str) -> impl Iterator<Item = &Pick> {
         let meant = self.fields.iter().filter(move |known| known.name.eq_ignore_ascii_case(field));
-        meant.flat_map(|field| field.picklist_values.iter().flatten()).filter(|pick| pick.is_active != Some(false))
+        meant.flat_map(|field| field.picklist_values.iter().flatten())
+    }
+
+    fn picks(&self, field: &str) -> impl Iterator<Item = &Pick> {
+        self.all(field).filter(|pick| pick.is_active != Some(false))
+    }
+
+    /// What every value is called, those too that nobody can choose any more.
+    pub(crate) fn labels(&self, field: &str) -> BTreeMap<String, String> {
+        self.all(field).filter_map(|pick| Some((pick.value.0.clone(), pick.label.clone()?))).collect()
     }
 
     /// What there is to choose from: values and labels.

@@ -1,10 +1,14 @@
 //! Autotask against the conformance suite, and its own traps.
 
+mod billed;
+
+use jiff::civil::date;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tallysheet_connector_autotask as _;
-use tallysheet_core::Code;
+use tallysheet_core::billing::Ledger;
 use tallysheet_core::ticket::TicketForm;
+use tallysheet_core::{Code, Result};
 use tallysheet_testkit::{Case, Company, Desk, Exchange, fixture, ticket_conformance};
 
 /// Errors come with the status 500 and are refusals.
@@ -96,7 +100,10 @@ fn case() -> Case {
             "",
             &json!({ "ticketType": 1, "source": 8, "ticketCategory": 3, "issueType": 12,
             "priority": 3, "dueDateTime": "2026-11-30T17:00:00Z" }),
-        ),
+        )
+        .into_iter()
+        .chain(billed::exchanges())
+        .collect(),
         account: ("Northgate IT", None),
         companies: vec![
             Company::new("0", "Northgate IT").domain("northgate.example"),
@@ -145,6 +152,7 @@ fn case() -> Case {
             created_with_file: false,
             attachments: vec!["billing-counts-2026-10-01.csv", "Runbook"],
         }),
+        ledger: Some(billed::ledger()),
         errors_in_200: vec![
             (json!({ "errors": ["planted-body"] }), Code::BadResponse),
             (json!({ "errors": ["You do not have permission to see planted-body"] }), Code::Forbidden),
@@ -183,8 +191,52 @@ async fn conforms_where_the_zone_is_found() {
         },
         ..desk
     });
-    let skips = vec![("own_host", "a zone is another host by its nature; that links of lists are not is shown above")];
+    let skips = vec![
+        ("own_host", "a zone is another host by its nature; that links of lists are not is shown above"),
+        ("billed", "what is billed is asked of the same client, as is shown above"),
+    ];
     let errors_in_200 = Vec::new();
-    let case = Case { settings, auth: Vec::new(), exchanges, desk, skips, errors_in_200, finds_url: true, ..case() };
+    let (auth, ledger) = (Vec::new(), None);
+    let case = Case { settings, auth, exchanges, desk, ledger, skips, errors_in_200, finds_url: true, ..case() };
     ticket_conformance(case).await;
+}
+
+/// What is billed where some exchanges are answered otherwise.
+async fn billed_where(answers: &[(usize, Value)]) -> Result<Ledger> {
+    let mut billed = billed::exchanges();
+    for (index, answer) in answers {
+        billed[*index] = billed[*index].clone().reply(answer.clone());
+    }
+    let case = case();
+    let exchanges = case.exchanges.iter().take(4).cloned().chain(billed).collect();
+    let case = Case { exchanges, desk: None, ledger: None, ..case };
+    tallysheet_testkit::billed(case, date(2026, 11, 15)).await
+}
+
+/// Who lacks a right is shown less, without an error.
+#[tokio::test]
+async fn what_is_not_shown_is_told() {
+    let nothing = || json!({ "items": [], "pageDetails": { "count": 0, "nextPageUrl": null } });
+    let no_units = [(billed::UNITS, nothing()), (billed::BUNDLE_UNITS, nothing())];
+    let ledger = billed_where(&no_units).await.unwrap();
+    assert!(ledger.additions.is_empty());
+    assert!(ledger.notices[0].message.contains("contracts, but no units of any service; may"), "{ledger:?}");
+
+    let ledger = billed_where(&[(billed::CONTRACTS, nothing())]).await.unwrap();
+    assert!(ledger.additions.is_empty());
+    assert_eq!(ledger.left_out.values().sum::<usize>(), 11);
+    assert!(ledger.notices[0].message.contains("no recurring service contract that is in effect"), "{ledger:?}");
+
+    let error = billed_where(&[(billed::SERVICES, nothing())]).await.unwrap_err();
+    assert_eq!(error.code(), Code::Forbidden);
+    assert!(error.to_string().contains("a contract bills a service"), "{error}");
+}
+
+#[tokio::test]
+async fn a_busy_account_is_left_alone() {
+    let used = |used: u32| json!({ "externalRequestThreshold": 10_000, "currentTimeframeRequestCount": used });
+    let error = billed_where(&[(billed::THRESHOLD, used(8_001))]).await.unwrap_err();
+    assert_eq!(error.code(), Code::RateLimited);
+    assert!(error.to_string().contains("8001 of 10000"), "{error}");
+    assert!(billed_where(&[(billed::THRESHOLD, used(8_000))]).await.is_ok());
 }

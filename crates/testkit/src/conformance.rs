@@ -45,8 +45,10 @@ use crate::server::Script;
 use crate::steps::{calls, claims, desk, faults, ledger};
 use crate::world::TestWorld;
 use futures_util::future::LocalBoxFuture;
+use jiff::civil::Date;
 use std::fmt;
-use tallysheet_core::{Counts, Result};
+use tallysheet_core::billing::Ledger;
+use tallysheet_core::{Counts, Error, Result};
 
 /// A promise that is not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +127,16 @@ pub async fn counts(case: Case, world: &TestWorld) -> Result<Counts> {
     bench.begin(Script::default(), world, 1);
     let connector = bench.connect(world, |_| ())?;
     bench.counts(&connector).await
+}
+
+/// What a ledger bills on a day, notices and all: the same for ledgers.
+pub async fn billed(case: Case, on: Date) -> Result<Ledger> {
+    let bench = Bench::set_up(case).await?;
+    let world = TestWorld::new();
+    bench.begin(Script::default(), &world, 1);
+    let connector = bench.connect(&world, |_| ())?;
+    let books = connector.billing.ok_or_else(|| Error::config("the connector has no ledger"))?;
+    books.billed(on).await
 }
 
 /// Runs the suite and returns what is wrong.

@@ -29,7 +29,7 @@ mod steps;
 pub mod world;
 
 pub use case::{Case, Company, Desk, Exchange, Expected, Org, Part};
-pub use conformance::{Failure, conformance, counts, examine, ticket_conformance};
+pub use conformance::{Failure, billed, conformance, counts, examine, ticket_conformance};
 pub use ledger::{Ledger, Line};
 pub use mail::{Arrived, MailCase, Mailbox, Mood, Site, mail_conformance};
 pub use world::TestWorld;

@@ -1,5 +1,7 @@
 //! Autotask: zone discovery, three headers of a credential, queries by POST, errors as 500.
 
+mod billing;
+
 use super::{Psa, Vendor};
 use crate::bills::Bills;
 use crate::books::{Books, Entry};
@@ -30,18 +32,18 @@ const FIRST_TICKET: usize = 987_000;
 const MOST_FILE_BYTES: usize = 6_000_000;
 
 pub(crate) fn psa(msp: &Msp, base: &str) -> Psa {
-    let (desk, url) = (Desk::default(), format!("{base}/autotask"));
+    let (desk, bills, url) = (Desk::default(), Bills::default(), format!("{base}/autotask"));
     // The own company has the id 0.
     let zeroed = |account: Account| Account { id: if account.name == OWN_COMPANY { 0 } else { account.id }, ..account };
     let accounts = companies(msp).into_iter().map(zeroed).collect();
-    let side = Side { url: url.clone(), accounts, desk: desk.clone() };
+    let side = Side { url: url.clone(), accounts, desk: desk.clone(), books: billing::Books::new(bills.clone()) };
     let mut books = Books::new(&[]);
     let entry = |id: Option<&str>| id.map_or(Entry::Blank, |id| Entry::Ids(vec![id.to_owned()]));
     books.entries = msp.companies.iter().map(|company| entry(company.psa_id())).collect();
     let vendor = Vendor {
         name: "autotask",
         title: "Autotask",
-        about: "The PSA: who is a customer, and where the report becomes a ticket. Its zone is discovered.",
+        about: "The PSA: who is a customer, what is billed, and where the report becomes a ticket. Its zone is discovered.",
         settings: format!(
             "zone_url = \"{url}/atservicesrest/v1.0/zoneInformation\"\nusername = \"{USER}\"\nsecret = \"{SECRET}\"\n\
              integration_code = \"{CODE}\"\n"
@@ -51,13 +53,14 @@ pub(crate) fn psa(msp: &Msp, base: &str) -> Psa {
         story: vec![format!("A ticket in the queue Finance of Autotask, for {OWN_COMPANY}: the sheet is attached.")],
     };
     let delivery = format!("to = \"autotask\"\ncompany = \"{OWN_COMPANY}\"\nqueue = \"Finance\"\n");
-    Psa { vendor, delivery, desk, bills: Bills::default() }
+    Psa { vendor, delivery, desk, bills }
 }
 
 struct Side {
     url: String,
     accounts: Vec<Account>,
     desk: Desk,
+    books: billing::Books,
 }
 
 type Psas = State<Arc<Side>>;
@@ -75,6 +78,7 @@ fn routes(side: Side) -> Router {
         .route("/Tickets/{id}/Notes", post(make_note))
         .route("/TicketAttachments/entityInformation/fields", get(attachment_fields))
         .route("/TicketNotes/entityInformation/fields", get(note_fields))
+        .merge(billing::routes())
         .layer(from_fn(authorised))
         .with_state(side.clone());
     let zones = Router::new().route("/autotask/atservicesrest/v1.0/zoneInformation", get(zone)).with_state(side);
@@ -113,9 +117,10 @@ fn queried(psa: &Side, entity: &str, at: &Pairs, body: &Value, rows: Vec<Value>)
     let (Some(size @ 1..=500), Some(filters)) = (body["MaxRecords"].as_u64(), body["Filter"].as_array()) else {
         return refused("The query is not complete.");
     };
-    if filters.is_empty() || body["IncludeFields"].as_array().is_none_or(|fields| !fields.contains(&json!("id"))) {
+    let included = body["IncludeFields"].as_array().filter(|fields| fields.contains(&json!("id")));
+    let Some(included) = included.filter(|_| !filters.is_empty()) else {
         return refused("A query needs a filter and the field id.");
-    }
+    };
     let mut meant = Vec::new();
     for row in rows {
         match filters.iter().map(|filter| lets_through(filter, &row)).collect::<Option<Vec<bool>>>() {
@@ -125,8 +130,11 @@ fn queried(psa: &Side, entity: &str, at: &Pairs, body: &Value, rows: Vec<Value>)
         }
     }
     meant.sort_by_key(|row| row["id"].as_u64());
-    // Small pages, so that paging is met.
-    let size = usize::try_from(size).unwrap_or(1).min(20);
+    for row in meant.iter_mut().filter_map(Value::as_object_mut) {
+        row.retain(|field, _| included.iter().any(|included| included == field));
+    }
+    // Small pages, so that paging is met; of units there are many.
+    let size = usize::try_from(size).unwrap_or(1).min(if entity.ends_with("Units") { 100 } else { 20 });
     let number: usize = at.get("page").and_then(|page| page.parse().ok()).unwrap_or_default();
     let more = (number + 1) * size < meant.len();
     let next = format!("{}/zone22/ATServicesRest/V1.0/{entity}/query?page={}", psa.url, number + 1);
@@ -138,8 +146,12 @@ fn lets_through(filter: &Value, row: &Value) -> Option<bool> {
     Some(match filter["op"].as_str()? {
         "eq" => held == wanted,
         "notExist" => held.is_null(),
+        "in" => wanted.as_array()?.contains(held),
         // What is made here is made now.
-        "gte" if wanted.is_string() => true,
+        "gte" if filter["field"] == "createDate" => true,
+        // Times are texts of one form.
+        "gte" if wanted.is_string() => held.as_str()? >= wanted.as_str()?,
+        "lte" if wanted.is_string() => held.as_str()? <= wanted.as_str()?,
         "gte" => held.as_i64()? >= wanted.as_i64()?,
         _ => return None,
     })

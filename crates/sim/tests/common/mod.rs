@@ -49,10 +49,11 @@ impl Client {
         self.post_with(url, &[("Authorization", authorization)], body)
     }
 
+    /// The status and the JSON, null where there is none.
     pub(crate) fn post_with(&self, url: &str, headers: &[(&str, &str)], body: &Value) -> (u16, Value) {
         let request = headers.iter().fold(self.agent.post(url), |request, (name, value)| request.header(*name, *value));
         let mut answer = request.send_json(body).unwrap();
-        (answer.status().as_u16(), answer.body_mut().read_json().unwrap())
+        (answer.status().as_u16(), answer.body_mut().read_json().unwrap_or_default())
     }
 
     pub(crate) fn patch_with(&self, url: &str, headers: &[(&str, &str)], body: &Value) -> (u16, Value) {
