@@ -1,8 +1,11 @@
 //! Lenient types for what vendors send: ids as text or number, numbers as number or text, times in many forms.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::ser::{self, Serialize, Serializer};
+use serde_json::value::RawValue;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
@@ -107,6 +110,14 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
+/// A JSON number with exactly its digits, a whole one as a whole one: no double stands in between.
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw = RawValue::from_string(self.0.normalize().to_string()).map_err(ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
 struct NumberVisitor;
 
 impl Visitor<'_> for NumberVisitor {
@@ -132,6 +143,25 @@ impl Visitor<'_> for NumberVisitor {
         Decimal::from_str(text.trim())
             .map(|number| Number(number.normalize()))
             .map_err(|_| E::invalid_value(de::Unexpected::Other("text that is no number"), &self))
+    }
+}
+
+/// A day, as told: a date, or a time whose date stands first. Null, empty and any day before 1901 (what vendors send where
+/// there is none) are no day. What cannot be read is an error: a line would be billed for longer, or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Day(pub Option<Date>);
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        let (date, time) = text.split_at_checked(10).unwrap_or((text, ""));
+        let date: Option<Date> = date.parse().ok().filter(|_| time.is_empty() || time.starts_with(['T', ' ']));
+        let unreadable = || de::Error::invalid_value(de::Unexpected::Other("text that is no date"), &"a date");
+        date.map(|date| Self(Some(date).filter(|date| date.year() > 1900))).ok_or_else(unreadable)
     }
 }
 
@@ -213,6 +243,38 @@ mod tests {
         }
         for json in ["0.12345678901234567", "1e300", "\"many\"", "true", "null", "[]", "\"\""] {
             assert_eq!(number(json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_with_their_own_digits() {
+        for (json, written) in [("12.0", "12"), ("\"100\"", "100"), ("0.1", "0.1"), ("-4.50", "-4.5"), ("0", "0")] {
+            let number = serde_json::from_str::<Number>(json).unwrap();
+            assert_eq!(serde_json::to_string(&number).unwrap(), written);
+            assert_eq!(serde_json::json!({ "value": number }).to_string(), format!("{{\"value\":{written}}}"));
+        }
+        let long = Number(Decimal::from_str("1234567890.123456789012").unwrap());
+        assert_eq!(serde_json::to_string(&long).unwrap(), "1234567890.123456789012");
+    }
+
+    #[test]
+    fn days_are_read_or_absent_or_refused() {
+        for (json, day) in [
+            ("\"2026-01-31\"", Some("2026-01-31")),
+            ("\" 2026-01-31T00:00:00Z\"", Some("2026-01-31")),
+            ("\"2026-01-31T23:59:59.997\"", Some("2026-01-31")),
+            ("\"2026-01-31 00:00:00\"", Some("2026-01-31")),
+            ("\"\"", None),
+            ("null", None),
+            ("\"0001-01-01T00:00:00\"", None),
+            ("\"1900-01-01T00:00:00\"", None),
+        ] {
+            let told = serde_json::from_str::<Day>(json).unwrap().0;
+            assert_eq!(told.map(|day| day.to_string()).as_deref(), day, "{json}");
+        }
+        for json in ["\"soon\"", "\"31.01.2026\"", "\"2026-01-31x\"", "\"2026-02-30\"", "1769817600", "\"äääääääää\""]
+        {
+            assert!(serde_json::from_str::<Day>(json).is_err(), "{json}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! One connector set up against one fixture server, made anew and asked again and again.
 
 use crate::case::{Case, Desk, Role};
+use crate::ledger;
 use crate::overheard::Overheard;
 use crate::picture::Picture;
 use crate::server::{FixtureServer, Script, Traffic};
@@ -44,6 +45,8 @@ pub(crate) enum Ask {
     Companies,
     /// A ticket desk.
     Desk(Verb),
+    /// A billing ledger.
+    Ledger(LedgerVerb),
 }
 
 /// What a ticket desk is asked.
@@ -61,6 +64,21 @@ pub(crate) enum Verb {
 impl Verb {
     pub(crate) const ALL: [Self; 7] =
         [Self::Prepare, Self::Find, Self::FindOfAnyRun, Self::Create, Self::Attachments, Self::Attach, Self::Note];
+}
+
+/// What a billing ledger is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LedgerVerb {
+    Billed,
+    /// As it stands when a change can take effect first.
+    Line,
+    /// As it stands on the day of the case.
+    LineOnTheDay,
+    Change,
+}
+
+impl LedgerVerb {
+    pub(crate) const ALL: [Self; 4] = [Self::Billed, Self::Line, Self::LineOnTheDay, Self::Change];
 }
 
 /// One run: what came out, and what the server saw.
@@ -123,6 +141,7 @@ impl Bench {
                 Capability::Counts => asks.push(Ask::Counts),
                 Capability::Companies => asks.push(Ask::Companies),
                 Capability::Tickets if self.case.desk.is_some() => asks.extend(Verb::ALL.map(Ask::Desk)),
+                Capability::Billing if self.case.ledger.is_some() => asks.extend(LedgerVerb::ALL.map(Ask::Ledger)),
                 Capability::Tickets | Capability::Billing | Capability::Mail => {}
             }
         }
@@ -213,6 +232,7 @@ impl Bench {
                 None => Err(Error::config("the connector lists no companies")),
             },
             Ask::Desk(verb) => self.ask_desk(connector, verb).await,
+            Ask::Ledger(verb) => self.ask_ledger(connector, verb).await,
         };
         result.inspect_err(|error| self.overheard.error(error))
     }
@@ -251,6 +271,30 @@ impl Bench {
         }))
     }
 
+    async fn ask_ledger(&self, connector: &Connector, verb: LedgerVerb) -> Result<Picture> {
+        let books = connector.billing.as_ref().ok_or_else(|| Error::config("the connector has no ledger"))?;
+        let case = self.case.ledger.as_ref().ok_or_else(|| Error::config("the case has no ledger"))?;
+        let line = async |effective| Ok(ledger::line(books.line(case.line(), case.on(), effective).await?.as_ref()));
+        Ok(Picture::of_ledger(match verb {
+            LedgerVerb::Billed => {
+                let billed = books.billed(case.on()).await?;
+                self.overheard.ledger(&billed);
+                ledger::billed(&billed)
+            }
+            LedgerVerb::Line => line(None).await?,
+            LedgerVerb::LineOnTheDay => line(case.effective()).await?,
+            LedgerVerb::Change => books.change(&case.change(case.new)).await.map(|()| ledger::changed())?,
+        }))
+    }
+
+    /// Everything that a fault at an exchange must be tried with: who asks it first, and all that a ledger asks it for.
+    pub(crate) fn askers(&self, index: usize) -> Vec<Ask> {
+        let first = self.asked_by(index);
+        let ledger = LedgerVerb::ALL.map(Ask::Ledger).into_iter();
+        let others = ledger.filter(|ask| *ask != first && self.calm.get(ask).is_some_and(|run| run.asked(index) > 0));
+        std::iter::once(first).chain(others).collect()
+    }
+
     /// What makes the connector ask an exchange: `counts`, else `check`, and so on.
     pub(crate) fn asked_by(&self, index: usize) -> Ask {
         let asked = self.calm.iter().find(|(_, run)| run.asked(index) > 0);
@@ -271,6 +315,9 @@ impl Bench {
             Ask::Counts => Picture::expected_counts(&self.case),
             Ask::Companies => {
                 Picture::from(self.case.companies.iter().map(|company| company.0.clone()).collect::<Vec<_>>())
+            }
+            Ask::Ledger(verb) => {
+                Picture::of_ledger(self.case.ledger.as_ref().map(|case| case.expected(verb)).unwrap_or_default())
             }
             Ask::Desk(verb) => self.case.desk.as_ref().map(|case| desk::expected(case, verb)).unwrap_or_default(),
         }

@@ -6,6 +6,7 @@
 //!
 //! A header of an exchange replaces the case's own of that name. Exchanges that are equal are answered one after another.
 
+use crate::ledger::Ledger;
 use serde_json::Value;
 use std::path::Path;
 use tallysheet_core::ticket::{Attachment, TicketForm};
@@ -40,6 +41,8 @@ pub struct Case {
     pub companies: Vec<Company>,
     /// What the ticket desk is asked and must answer, where the connector has tickets.
     pub desk: Option<Desk>,
+    /// What the billing ledger is asked and must answer, where the connector has one.
+    pub ledger: Option<Ledger>,
     /// The vendor's own totals: label and number.
     pub vendor_totals: Vec<(&'static str, &'static str)>,
     /// Answers with status 200 that are errors, and the code each must become, at every exchange of a list.
@@ -160,7 +163,7 @@ pub(crate) enum Role {
     Token,
     /// By `check` only.
     Check,
-    /// By `counts`, and by `check` or `orgs` where they need it too; by a directory, by a ticket desk.
+    /// By `counts`, and by `check` or `orgs` where they need it too; by a directory, by a ticket desk, by a ledger.
     List,
 }
 
@@ -215,7 +218,8 @@ impl Exchange {
         self
     }
 
-    /// What a search for tickets is answered with where there is none.
+    /// What a search for tickets is answered with where there is none, and what is answered for a line of an agreement that
+    /// is gone.
     #[must_use]
     pub fn nothing(mut self, reply: Value) -> Self {
         self.nothing = Some(reply);
@@ -324,7 +328,7 @@ impl Exchange {
     }
 
     /// Where a counted value stands: without it, and with null, its org must fail with `missing-value` (or the whole
-    /// integration with `bad-response`), never become zero.
+    /// integration with `bad-response`), never become zero. A ledger may say that the line's quantity is unknown.
     #[must_use]
     pub fn counted_at(mut self, pointer: &'static str) -> Self {
         self.counted_at.push(pointer);

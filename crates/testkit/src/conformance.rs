@@ -11,7 +11,7 @@
 //!
 //! | step | promise |
 //! | --- | --- |
-//! | `happy` | `counts` gives what the case expects: each org, value, total and what is left out; a ticket desk looks up, finds, makes, attaches and notes what it should. Each exchange of a list is asked exactly once, each for a token at most once, and the order of answers changes nothing |
+//! | `happy` | `counts` gives what the case expects: each org, value, total and what is left out; a ticket desk looks up, finds, makes, attaches and notes what it should; a ledger bills line by line, reads one, and changes it by exactly the expected request. Each exchange of a list is asked exactly once, each for a token at most once, and the order of answers changes nothing |
 //! | `orgs` | `orgs` lists the same orgs |
 //! | `companies` | a company directory lists what the case expects, each company once, and asks nothing twice; where a call of it fails, it lists nothing |
 //! | `check` | `check` says whose credential it is |
@@ -22,13 +22,17 @@
 //! | `loops` | a vendor that repeats a page for ever is an error, soon |
 //! | `own_host` | an address of another host in an answer is an error, and that host hears nothing |
 //! | `totals` | a vendor's total that disagrees with its rows is an error |
-//! | `missing` | a counted value that is absent or null fails; it is never zero |
+//! | `missing` | a counted value that is absent or null fails, and a quantity of a ledger is unknown; it is never zero |
 //! | `single_flight` | ten calls at once need one token |
 //! | `polite` | the user's `requests_per_minute` holds in every sixty seconds, and every call says that it is Tallysheet's |
 //! | `wrong_names` | a ticket's wrong board, status or company is answered with those that exist |
 //! | `finds_nothing` | a search for tickets that finds none says so |
 //! | `once` | a change whose answer is lost is asked for once, and the error says that it may be done |
-//! | `declared` | what the connector declares is what it does: capabilities, metrics |
+//! | `billed` | a connector that bills has a ledger in its case, and the order of answers changes nothing |
+//! | `shapes` | of what is billed, whatever has another shape is `bad-response`: never a list without it, never a zero |
+//! | `gone` | a line that is gone, however the PSA says it, is none, and no failure |
+//! | `written` | a change that is refused is asked for once and has not happened; a quantity that the PSA cannot hold is not sent |
+//! | `declared` | what the connector declares is what it does: capabilities, metrics, how changes are taken |
 //! | `documented` | its README has the headings and every key, its `example.toml` works |
 //! | `quiet` | in all of this nothing that is said holds a secret or the body of an answer |
 //!
@@ -38,7 +42,7 @@
 use crate::bench::Bench;
 use crate::case::Case;
 use crate::server::Script;
-use crate::steps::{calls, claims, desk, faults};
+use crate::steps::{calls, claims, desk, faults, ledger};
 use crate::world::TestWorld;
 use futures_util::future::LocalBoxFuture;
 use std::fmt;
@@ -83,6 +87,10 @@ const STEPS: &[(&str, Step)] = &[
     ("wrong_names", |bench| Box::pin(desk::wrong_names(bench))),
     ("finds_nothing", |bench| Box::pin(desk::finds_nothing(bench))),
     ("once", |bench| Box::pin(desk::once(bench))),
+    ("billed", |bench| Box::pin(ledger::billed(bench))),
+    ("shapes", |bench| Box::pin(ledger::shapes(bench))),
+    ("gone", |bench| Box::pin(ledger::gone(bench))),
+    ("written", |bench| Box::pin(ledger::written(bench))),
     ("declared", |bench| Box::pin(claims::declared(bench))),
     ("documented", |bench| Box::pin(async { claims::documented(bench.entry) })),
 ];

@@ -5,11 +5,12 @@
 //! | --- | --- |
 //! | [`case`] | a connector's test as data |
 //! | [`mod@conformance`] | the suite: its steps, and how they are run |
-//! | `steps` | the steps themselves: calls, faults, claims, the ticket desk |
+//! | `steps` | the steps themselves: calls, faults, claims, the ticket desk, the billing ledger |
 //! | `bench` | one connector set up against one fixture server, asked again and again |
 //! | `server`, `request` | the fixture server: what it answers, and which request is meant |
 //! | `picture` | what came out, in a form that can be compared |
 //! | `overheard` | everything that was said, searched for secrets |
+//! | [`ledger`] | what a billing ledger is asked and must answer |
 //! | [`mail`] | the same for whatever sends mail: a case, a mailbox that says what arrived, the suite |
 //! | [`smtp`] | a real mail server, started by a test |
 //! | [`world`] | the fake clock and the state folder in memory |
@@ -17,6 +18,7 @@
 mod bench;
 pub mod case;
 pub mod conformance;
+pub mod ledger;
 pub mod mail;
 mod overheard;
 mod picture;
@@ -28,5 +30,6 @@ pub mod world;
 
 pub use case::{Case, Company, Desk, Exchange, Expected, Org, Part};
 pub use conformance::{Failure, conformance, counts, examine, ticket_conformance};
+pub use ledger::{Ledger, Line};
 pub use mail::{Arrived, MailCase, Mailbox, Mood, Site, mail_conformance};
 pub use world::TestWorld;

@@ -3,6 +3,7 @@
 use crate::case::Case;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use tallysheet_core::billing::Ledger;
 use tallysheet_core::{Counted, Counts, Error, Outcome};
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
@@ -57,6 +58,16 @@ impl Overheard {
             for outcome in outcomes {
                 self.said.push(&format!("{outcome:?}\n"));
             }
+        }
+    }
+
+    /// Whatever a ledger says to the operator.
+    pub(crate) fn ledger(&self, ledger: &Ledger) {
+        for notice in &ledger.notices {
+            self.said.push(&format!("{notice:?}\n"));
+        }
+        for addition in &ledger.additions {
+            self.said.push(&format!("{:?} {:?}\n", addition.quantity, addition.locked));
         }
     }
 

@@ -1,6 +1,7 @@
 //! What came out of a connector, as a picture that can be compared: with what the case expects, org by org.
 
 use crate::case::{Case, Expected, Org};
+use crate::ledger::{Told, only_unknown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
@@ -20,6 +21,8 @@ pub(crate) struct Picture {
     companies: BTreeMap<String, Vec<DirectoryCompany>>,
     /// What a ticket desk said, in words.
     desk: String,
+    /// What a ledger said.
+    ledger: Told,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,12 +76,23 @@ impl Picture {
         Self { desk: told.into(), ..Self::default() }
     }
 
+    /// What a ledger says.
+    pub(crate) fn of_ledger(ledger: Told) -> Self {
+        Self { ledger, ..Self::default() }
+    }
+
+    /// Whether a ledger knows a quantity no more, and nothing else is different from `wanted`: else what is.
+    pub(crate) fn only_unknown(&self, wanted: &Self) -> Result<bool, String> {
+        only_unknown(&self.ledger, &wanted.ledger)
+    }
+
     /// What is different from `wanted`, one line each.
     pub(crate) fn differences(&self, wanted: &Self) -> Vec<String> {
         let mut found = Vec::new();
         compare(&mut found, "the account", &self.account, &wanted.account);
         compare_maps(&mut found, "the vendor's total of", &self.totals, &wanted.totals);
         compare_maps(&mut found, "the company", &self.companies, &wanted.companies);
+        compare_maps(&mut found, "the ledger's", &self.ledger, &wanted.ledger);
         compare(&mut found, "what the desk says", &self.desk, &wanted.desk);
         for id in ids(self, wanted) {
             match (self.orgs.get(id), wanted.orgs.get(id)) {

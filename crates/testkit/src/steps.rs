@@ -4,6 +4,7 @@ pub(crate) mod calls;
 pub(crate) mod claims;
 pub(crate) mod desk;
 pub(crate) mod faults;
+pub(crate) mod ledger;
 
 use crate::case::Exchange;
 use serde_json::Value;

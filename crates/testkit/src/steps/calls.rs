@@ -1,6 +1,6 @@
 //! What the connector asks, and what it makes of good answers.
 
-use crate::bench::{Ask, Bench, Run};
+use crate::bench::{Ask, Bench, LedgerVerb, Run};
 use crate::case::Role;
 use crate::server::{Answer, Fault, Script};
 use crate::world::TestWorld;
@@ -123,17 +123,16 @@ pub(crate) async fn single_flight(bench: &Bench) -> Vec<String> {
 
 /// With `requests_per_minute = 2` no sixty seconds see three calls.
 pub(crate) async fn polite(bench: &Bench) -> Vec<String> {
-    if !bench.offers(Ask::Counts) {
-        return Vec::new();
-    }
+    let billed = Ask::Ledger(LedgerVerb::Billed);
+    let Some(ask) = [Ask::Counts, billed].into_iter().find(|ask| bench.offers(*ask)) else { return Vec::new() };
     // One call at a time, so that the fake clock tells when each was sent.
     let run = bench
-        .run_in(Ask::Counts, Script::default(), &TestWorld::new(), |keys| {
+        .run_in(ask, Script::default(), &TestWorld::new(), |keys| {
             keys.requests_per_minute = Some(2);
             keys.max_concurrency = Some(1);
         })
         .await;
-    let mut found = compare(bench, Ask::Counts, &run);
+    let mut found = compare(bench, ask, &run);
     let mut last_two: VecDeque<Duration> = VecDeque::new();
     for (index, time) in &run.traffic.times {
         if bench.case.exchanges.get(*index).is_none_or(|exchange| exchange.role == Role::Token) {

@@ -1,6 +1,6 @@
 //! What the connector says of itself, and what its case says of the vendor.
 
-use crate::bench::{Ask, Bench};
+use crate::bench::{Ask, Bench, LedgerVerb};
 use crate::steps::{lists, rows};
 use crate::world::TestWorld;
 use std::collections::BTreeSet;
@@ -25,31 +25,37 @@ const COMMON_KEYS: [&str; 10] = [
     "expect_account",
 ];
 
-/// Paging that was tried with one page was not tried.
+/// Paging that was tried with one page was not tried; what is billed has pages of its own.
 pub(crate) fn pages(bench: &Bench) -> Vec<String> {
-    let lists = lists(&bench.case.exchanges);
     let mut found = Vec::new();
-    let mut sizes_of_lists = Vec::new();
-    for (list, pages) in lists {
+    let (mut sizes_of_lists, mut sizes_of_billed) = (Vec::new(), Vec::new());
+    let (directory, billed) = (Ask::Companies, Ask::Ledger(LedgerVerb::Billed));
+    for (list, pages) in lists(&bench.case.exchanges) {
         let sizes: Vec<Option<usize>> =
             pages.iter().map(|index| rows(&bench.case.exchanges[*index]).map(Vec::len)).collect();
         if let Some(index) = pages.iter().zip(&sizes).find_map(|(index, size)| size.is_none().then_some(*index)) {
             found.push(format!("{list}: {} has no rows where the case says", bench.case.name_of(index)));
         }
-        sizes_of_lists.push(sizes.into_iter().flatten().collect::<Vec<usize>>());
-    }
-    // A desk without a directory has no list of its own to page through.
-    if !bench.offers(Ask::Counts) && !bench.offers(Ask::Companies) {
-        return found;
+        let sizes: Vec<usize> = sizes.into_iter().flatten().collect();
+        if bench.offers(billed) && pages.iter().any(|index| bench.calm(billed).asked(*index) > 0) {
+            sizes_of_billed.push(sizes.clone());
+        }
+        sizes_of_lists.push(sizes);
     }
     let tries_paging = |sizes: &Vec<usize>| {
         let unequal: BTreeSet<&usize> = sizes.iter().filter(|size| **size > 0).collect();
         matches!(sizes.as_slice(), [_, middle @ .., _] if middle.contains(&0)) && unequal.len() > 1
     };
-    if found.is_empty() && !sizes_of_lists.iter().any(tries_paging) {
-        found.push(format!(
-            "no list has three pages of unequal sizes, one in the middle empty; there are {sizes_of_lists:?}"
-        ));
+    // A desk without a directory has no list of its own to page through.
+    let wanted = [
+        ("", bench.offers(Ask::Counts) || bench.offers(directory), sizes_of_lists),
+        (" of what is billed", bench.offers(billed), sizes_of_billed),
+    ];
+    if found.is_empty() {
+        let untried = wanted.iter().filter(|(_, needed, sizes)| *needed && !sizes.iter().any(tries_paging));
+        found.extend(untried.map(|(which, _, sizes)| {
+            format!("no list{which} has three pages of unequal sizes, one in the middle empty; there are {sizes:?}")
+        }));
     }
     found
 }
@@ -69,6 +75,11 @@ pub(crate) async fn declared(bench: &Bench) -> Vec<String> {
         found.push(format!("it declares {declared:?} and offers {offered:?}"));
     }
 
+    if let (Some(ledger), Some(case)) = (&connector.billing, &bench.case.ledger)
+        && ledger.writing() != case.writing
+    {
+        found.push(format!("changes are taken as {:?}, expected {:?}", ledger.writing(), case.writing));
+    }
     if !declared.contains(&Capability::Counts) {
         return found;
     }

@@ -68,9 +68,11 @@ pub(crate) async fn classified(bench: &Bench) -> Vec<String> {
     let mut found = Vec::new();
     for (index, exchange) in bench.case.exchanges.iter().enumerate() {
         for (what, answer, code) in lasting_faults(bench, exchange) {
-            let (ask, run) = run_with(bench, Fault::lasting(index, answer)).await;
-            let line = not_failed(bench, exchange, ask, &run, &[code]);
-            found.extend(line.map(|line| format!("{}, always {what}: {line}", bench.case.name_of(index))));
+            for ask in bench.askers(index) {
+                let run = lasting(bench, ask, index, answer.clone()).await;
+                let line = not_failed(bench, exchange, ask, &run, &[code]);
+                found.extend(line.map(|line| format!("{}, always {what}: {line}", bench.case.name_of(index))));
+            }
         }
     }
     found
@@ -84,11 +86,13 @@ pub(crate) async fn loops(bench: &Bench) -> Vec<String> {
             let (before, index) = (&bench.case.exchanges[pair[0]], pair[1]);
             let again = Answer::of(before);
             let fault = Fault { beyond: Some(again.clone()), ..Fault::lasting(index, again) };
-            let (ask, run) = run_with(bench, fault).await;
-            let exchange = &bench.case.exchanges[index];
-            let line = not_failed(bench, exchange, ask, &run, &[Code::BadResponse, Code::TotalDiffers]);
-            let name = bench.case.name_of(index);
-            found.extend(line.map(|line| format!("{name}, repeating the page before for ever: {line}")));
+            for ask in bench.askers(index) {
+                let run = bench.run(ask, Script { fault: Some(fault.clone()), ..Script::default() }).await;
+                let exchange = &bench.case.exchanges[index];
+                let line = not_failed(bench, exchange, ask, &run, &[Code::BadResponse, Code::TotalDiffers]);
+                let name = bench.case.name_of(index);
+                found.extend(line.map(|line| format!("{name}, repeating the page before for ever: {line}")));
+            }
         }
     }
     found
@@ -141,9 +145,11 @@ pub(crate) async fn totals(bench: &Bench) -> Vec<String> {
             beyond: Some(Answer { body: without_rows(exchange, &reply).to_string(), ..good.clone() }),
             ..Fault::lasting(index, Answer { body: reply.to_string(), ..good })
         };
-        let (ask, run) = run_with(bench, fault).await;
-        let line = not_failed(bench, exchange, ask, &run, &[Code::TotalDiffers, Code::BadResponse]);
-        found.extend(line.map(|line| format!("{name}, its total one too high: {line}")));
+        for ask in bench.askers(index) {
+            let run = bench.run(ask, Script { fault: Some(fault.clone()), ..Script::default() }).await;
+            let line = not_failed(bench, exchange, ask, &run, &[Code::TotalDiffers, Code::BadResponse]);
+            found.extend(line.map(|line| format!("{name}, its total one too high: {line}")));
+        }
     }
     found
 }
@@ -163,12 +169,20 @@ pub(crate) async fn missing(bench: &Bench) -> Vec<String> {
             replace(&mut null, pointer, Value::Null);
             for (what, reply) in [("absent", absent), ("null", null)] {
                 let answer = Answer { body: reply.to_string(), ..Answer::of(exchange) };
-                let (ask, run) = run_with(bench, Fault::lasting(index, answer)).await;
-                found.extend(not_missing(bench, ask, &run).map(|line| format!("{name}, `{pointer}` {what}: {line}")));
+                for ask in bench.askers(index) {
+                    let run = lasting(bench, ask, index, answer.clone()).await;
+                    let line = not_missing(bench, ask, &run);
+                    found.extend(line.map(|line| format!("{name}, `{pointer}` {what}: {line}")));
+                }
             }
         }
     }
     found
+}
+
+/// A run with an exchange that always answers so.
+pub(crate) async fn lasting(bench: &Bench, ask: Ask, index: usize, answer: Answer) -> Run {
+    bench.run(ask, Script { fault: Some(Fault::lasting(index, answer)), ..Script::default() }).await
 }
 
 async fn run_with(bench: &Bench, fault: Fault) -> (Ask, Run) {
@@ -207,6 +221,11 @@ fn not_missing(bench: &Bench, ask: Ask, run: &Run) -> Option<String> {
     match &run.result {
         Err(error) if matches!(error.code(), Code::MissingValue | Code::BadResponse) => None,
         Err(error) => Some(format!("it failed with {}, expected missing-value: {error}", error.code())),
+        Ok(picture) if matches!(ask, Ask::Ledger(_)) => match picture.only_unknown(&bench.expected(ask)) {
+            Ok(true) => None,
+            Ok(false) => Some("no quantity is unknown".to_owned()),
+            Err(line) => Some(format!("{line}; expected an unknown quantity and no other change")),
+        },
         Ok(picture) => match picture.failed_orgs(&bench.expected(ask), &[Code::MissingValue]) {
             Ok(failed) if failed.is_empty() => Some("nothing failed, expected missing-value".to_owned()),
             Ok(_) => None,
@@ -297,7 +316,7 @@ fn without_rows(exchange: &Exchange, reply: &Value) -> Value {
     reply
 }
 
-fn replace(json: &mut Value, pointer: &str, value: Value) {
+pub(crate) fn replace(json: &mut Value, pointer: &str, value: Value) {
     if let Some(place) = json.pointer_mut(pointer) {
         *place = value;
     }
