@@ -27,7 +27,9 @@ fn case(settings: Value, text: impl Into<String>) -> Case {
             "polite",
         ]
         .map(|step| (step, NO_HTTP))
-        .to_vec(),
+        .into_iter()
+        .chain([("billed", "a file of counts bills nothing; billing.rs has files that do")])
+        .collect(),
         ..Case::default()
     }
 }
