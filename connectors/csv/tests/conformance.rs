@@ -27,7 +27,9 @@ fn case(settings: Value, text: impl Into<String>) -> Case {
             "polite",
         ]
         .map(|step| (step, NO_HTTP))
-        .to_vec(),
+        .into_iter()
+        .chain([("billed", "a file of counts bills nothing; billing.rs has files that do")])
+        .collect(),
         ..Case::default()
     }
 }
@@ -110,11 +112,11 @@ async fn what_is_wrong_is_told_with_its_place_and_nothing_is_counted() {
 
 #[tokio::test]
 async fn a_column_that_the_config_names_must_be_there() {
-    for key in ["company", "metric", "value", "id"] {
-        let settings = json!({ "path": "counts.csv", "columns": { key: "Quantity" } });
+    for key in ["company", "metric", "value", "id", "product", "quantity"] {
+        let settings = json!({ "path": "counts.csv", "columns": { key: "Missing" } });
         let error = read(settings, "company,Seats\nAcme,3\n").await.unwrap_err().to_string();
         assert!(
-            error.contains(&format!("there is no column `Quantity`; name the right one: columns = {{ {key} =")),
+            error.contains(&format!("there is no column `Missing`; name the right one: columns = {{ {key} =")),
             "{error}"
         );
     }

@@ -170,17 +170,24 @@ impl Api {
         self.base.host_str().unwrap_or_default()
     }
 
-    /// Sends a call and decodes its answer. A change whose answer cannot be read was made all the same.
+    /// Sends a call and decodes its answer.
     pub async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
-        let decoded = self.send(call).await?.json();
-        decoded.map_err(|error: Error| if call.repeatable { error } else { error.with_maybe_done() })
+        decoded(call, &self.send(call).await?)
     }
 
     /// The same, but `None` where the vendor has no such thing (404, 410).
     pub async fn find<T: DeserializeOwned>(&self, call: &Call) -> Result<Option<T>> {
-        match self.json(call).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            answer => answer.map(Some),
+        self.find_reply(call).await?.map(|reply| decoded(call, &reply)).transpose()
+    }
+
+    /// Sends a call as [`Self::send`] does, but `None` where the vendor has no such thing (404, 410). A token endpoint that
+    /// is not there says nothing of that.
+    pub async fn find_reply(&self, call: &Call) -> Result<Option<Reply>> {
+        match self.attempts(call).await {
+            Ok(reply) => Ok(Some(reply)),
+            Err(Unsent(error)) => Err(error),
+            Err(Refused(error)) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(Refused(error)) => Err(error),
         }
     }
 
@@ -313,32 +320,37 @@ impl Api {
 
     /// Sends a call, and again where that is safe and may help. Returns only answers of success.
     pub async fn send(&self, call: &Call) -> Result<Reply> {
-        let url = self.url_of(call)?;
+        self.attempts(call).await.map_err(|(Unsent(error) | Refused(error))| error)
+    }
+
+    async fn attempts(&self, call: &Call) -> Result<Reply, Unanswered> {
+        let url = self.url_of(call).map_err(Unsent)?;
         let Policy { retry, world, recorder, .. } = &*self.policy;
         if recorder.as_ref().is_some_and(|recorder| recorder.has_enough()) {
-            return Err(Error::new(ErrorKind::Unsupported, "enough answers were seen to know their shapes"));
+            return Err(Unsent(Error::new(ErrorKind::Unsupported, "enough answers were seen to know their shapes")));
         }
         let started = world.monotonic();
         let (mut attempt, mut refreshed) = (1, false);
         loop {
             let failed = match self.attempt(call, &url, attempt).await {
                 Ok(reply) => return Ok(reply),
-                Err(Failed::Final(error)) => return Err(error),
+                Err(Failed::Final(error)) => return Err(Unsent(error)),
                 Err(Failed::Attempt(failed)) => failed,
             };
-            if failed.error.kind() == ErrorKind::Auth && !refreshed && self.auth.refresh(failed.stamp).await? {
+            let refused = failed.error.kind() == ErrorKind::Auth && !refreshed;
+            if refused && self.auth.refresh(failed.stamp).await.map_err(Unsent)? {
                 refreshed = true;
                 continue;
             }
             let Some(wait) = self.wait_before_retry(call, &failed, attempt) else {
                 let done = !call.repeatable && failed.may_have_happened();
                 let error = name_long_wait(failed.error, retry.longest_retry_after);
-                return Err(if done { error.with_maybe_done() } else { error });
+                return Err(Refused(if done { error.with_maybe_done() } else { error }));
             };
             let spent = world.monotonic().saturating_sub(started) + wait;
             if attempt >= retry.attempts || spent > retry.total {
                 let note = format!("(given up after {attempt} attempts)");
-                return Err(failed.error.advice(&note));
+                return Err(Refused(failed.error.advice(&note)));
             }
             world.sleep(wait).await;
             attempt += 1;
@@ -497,7 +509,21 @@ impl Api {
     }
 }
 
-/// Why there is no answer of success.
+/// Why there is no answer of success to a call.
+enum Unanswered {
+    /// It was not even sent: no token was to be had, say.
+    Unsent(Error),
+    /// The last attempt failed so.
+    Refused(Error),
+}
+use Unanswered::{Refused, Unsent};
+
+/// Decodes an answer. A change whose answer cannot be read was made all the same.
+fn decoded<T: DeserializeOwned>(call: &Call, reply: &Reply) -> Result<T> {
+    reply.json().map_err(|error| if call.repeatable { error } else { error.with_maybe_done() })
+}
+
+/// Why there is no answer of success to an attempt.
 enum Failed {
     /// Another attempt cannot help: the request was not even sent.
     Final(Error),

@@ -308,3 +308,11 @@ async fn a_refused_credential_is_not_shown_again() {
     }
     assert_eq!(token_requests(&vendor).await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_token_endpoint_that_is_not_there_does_not_say_that_a_thing_is_not() {
+    let vendor = vendor(|_| status(404), any).await;
+    let api = api_with(&vendor, client());
+    let error = api.find::<Value>(&Call::get("/sites/1")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}

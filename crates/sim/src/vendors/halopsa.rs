@@ -1,4 +1,7 @@
-//! HaloPSA: clients and tickets; client credentials with scopes, whose address it tells itself; every body is a list.
+//! HaloPSA: clients, tickets and recurring invoices; client credentials with scopes, whose address it tells itself; every body
+//! is a list.
+
+mod billing;
 
 use super::{Psa, Vendor};
 use crate::bills::Bills;
@@ -21,7 +24,7 @@ const CLIENT: &str = "7a7a7a7a-0000-4000-8000-00000000beef";
 const SECRET: &str = "halo_secret_simulated";
 const TENANT: &str = "examplemsp";
 /// The scopes that the application was granted.
-const SCOPES: &[&str] = &["read:customers", "read:tickets", "edit:tickets"];
+const SCOPES: &[&str] = &["read:customers", "read:tickets", "edit:tickets", "read:invoices", "edit:invoices"];
 const TYPES: &[(u64, &str)] = &[(1, "Incident"), (33, "Billing")];
 const STATUSES: &[(u64, &str)] = &[(1, "New"), (9, "Closed")];
 const PRIORITIES: &[(u64, &str)] = &[(1, "Critical"), (4, "Low")];
@@ -32,29 +35,36 @@ const ACTIONS: &[u64] = &[3, 7];
 const FIRST: usize = 2000;
 
 pub(crate) fn psa(msp: &Msp, base: &str) -> Psa {
-    let desk = Desk::default();
+    let (desk, bills) = (Desk::default(), Bills::default());
     let url = format!("{base}/halopsa");
     let mut books = Books::new(&[]);
     books.entries = vec![Entry::Blank; msp.companies.len()];
     let vendor = Vendor {
         name: "halopsa",
         title: "HaloPSA",
-        about: "The PSA: who is a customer, and where the report becomes a ticket.",
+        about: "The PSA: who is a customer, what is billed, and where the report becomes a ticket.",
         settings: format!("url = \"{url}/api\"\nclient_id = \"{CLIENT}\"\nclient_secret = \"{SECRET}\"\n"),
-        routes: routes(Side { url, accounts: companies(msp), desk: desk.clone(), tokens: Tokens::default() }),
+        routes: routes(Side {
+            url,
+            accounts: companies(msp),
+            desk: desk.clone(),
+            bills: bills.clone(),
+            tokens: Tokens::default(),
+        }),
         books,
         story: vec![format!("A ticket of the type Billing in HaloPSA, for {OWN_COMPANY}: the sheet is attached.")],
     };
     let delivery = format!(
         "to = \"halopsa\"\ncompany = \"{OWN_COMPANY}\"\ntype = \"Billing\"\nstatus = \"New\"\nqueue = \"Finance\"\n"
     );
-    Psa { vendor, delivery, desk, bills: Bills::default() }
+    Psa { vendor, delivery, desk, bills }
 }
 
 struct Side {
     url: String,
     accounts: Vec<Account>,
     desk: Desk,
+    bills: Bills,
     tokens: Tokens,
 }
 
@@ -76,6 +86,9 @@ fn routes(side: Side) -> Router {
         .route("/Tickets/{id}", get(ticket))
         .route("/Attachment", get(attachments).post(attach))
         .route("/Actions", post(act))
+        .route("/RecurringInvoice", get(billing::list))
+        .route("/RecurringInvoice/updatelines", post(billing::update_lines))
+        .route("/RecurringInvoice/{id}", get(billing::one))
         .layer(from_fn_with_state(side.clone(), authorised));
     let open = Router::new().route("/api/authinfo", get(authinfo)).route("/auth/token", post(token));
     Router::new().nest("/halopsa", open.nest("/api", api)).with_state(side)
@@ -111,6 +124,8 @@ async fn authorised(State(psa): State<Arc<Side>>, request: Request, next: Next) 
     };
     let needed = match (request.method(), request.uri().path()) {
         (_, path) if path.ends_with("/Client") => "read:customers",
+        (&Method::POST, path) if path.contains("/RecurringInvoice") => "edit:invoices",
+        (_, path) if path.contains("/RecurringInvoice") => "read:invoices",
         (&Method::POST, _) => "edit:tickets",
         _ => "read:tickets",
     };

@@ -2,7 +2,7 @@
 //! none, and a quantity is written as asked or not at all.
 
 use crate::bench::{Ask, Bench, LedgerVerb};
-use crate::case::Exchange;
+use crate::case::{Exchange, Role};
 use crate::ledger;
 use crate::picture::Picture;
 use crate::server::{Answer, Fault, Script};
@@ -154,8 +154,9 @@ pub(crate) async fn written(bench: &Bench) -> Vec<String> {
     found
 }
 
-/// The exchanges that are asked when all is well.
+/// The exchanges that are asked when all is well, but for tokens.
 fn asked(bench: &Bench, ask: Ask) -> impl Iterator<Item = (usize, &Exchange)> {
     let all = bench.case.exchanges.iter().enumerate();
+    let all = all.filter(|(_, exchange)| exchange.role != Role::Token);
     all.filter(move |(index, _)| bench.offers(ask) && bench.calm(ask).asked(*index) > 0)
 }
