@@ -9,6 +9,7 @@
 //! | `json` | the one object that a run is, and the lines of its log |
 //! | `xlsx` | the workbook |
 //! | `history`, `month` | how counts moved; the figures of a month |
+//! | `reconcile` | counted against billed: CSV, a table, an object, and the texts of it |
 //! | `html` | the page |
 //! | `moved` | what changed since an earlier run, as texts |
 //! | `table` | the table for a terminal |
@@ -23,6 +24,7 @@ mod html;
 mod json;
 mod month;
 mod moved;
+mod reconcile;
 mod sheet;
 mod summary;
 mod table;
@@ -33,6 +35,7 @@ pub use format::{Format, render};
 pub use history::{history_csv, history_json, history_table};
 pub use json::{json, json_object, log_lines};
 pub use month::{month_csv, month_json};
+pub use reconcile::{reconcile_csv, reconcile_table};
 pub use summary::{status_word, summary, summary_html};
 pub use table::table;
 pub use xlsx::month_book;

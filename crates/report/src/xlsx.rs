@@ -1,6 +1,7 @@
-//! A workbook: the companies, the orgs without a company, the changes, the summary, the log. A blank cell has its state as a colour
-//! and as a note. There are no formulas: each text is written as a text.
+//! A workbook: the companies, the orgs without a company, the changes, what is billed, the summary, the log. A blank cell
+//! has its state as a colour and as a note. There are no formulas: each text is written as a text.
 
+mod billing;
 mod changes;
 mod format;
 mod log;
@@ -56,6 +57,7 @@ impl<'a> Book<'a> {
         self.counts("Counts", &companies)?;
         self.counts("Unmapped", &orgs)?;
         self.changes()?;
+        self.billing()?;
         self.summary()?;
         self.log()?;
         self.workbook.save_to_buffer()
@@ -95,11 +97,7 @@ impl<'a> Book<'a> {
                 self.cell(&mut page, (line, first.saturating_add(place(at)?)), row, at, cell, &mut notes)?;
             }
         }
-        if notes.left_out > 0 {
-            let (count, of) = (notes.left_out, name);
-            self.remarks
-                .push(format!("sheet {of}: {count} coloured cells have no note, as there are too many of them"));
-        }
+        self.remarks.extend(notes.remark(name));
 
         let last = place(texts.headers.len() + sheet.columns.len() - 1)?;
         page.autofilter(0, 0, RowNum::try_from(rows.len()).map_err(|_| XlsxError::RowColumnLimitError)?, last)?;

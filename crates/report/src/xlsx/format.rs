@@ -76,6 +76,8 @@ pub(super) struct Formats {
     pub(super) moment: Format,
     whole: [Format; 2],
     fraction: [Format; 2],
+    /// Two decimals at least: a price may have more.
+    money: [Format; 2],
     /// A number that is written as a text.
     long: [Format; 2],
     blank: Vec<(State, Format)>,
@@ -104,6 +106,7 @@ impl Formats {
             moment: Format::new().set_num_format("yyyy-mm-dd hh:mm:ss").set_align(FormatAlign::Left),
             whole: both(number("#,##0")),
             fraction: both(number("#,##0.0##############")),
+            money: both(number("#,##0.00##############")),
             long: both(text.clone().set_align(FormatAlign::Right)),
             text,
             blank: State::ALL.iter().map(|state| (*state, state.paint(Format::new()))).collect(),
@@ -124,14 +127,37 @@ impl Formats {
         value: Decimal,
         state: State,
     ) -> Result<Option<String>, XlsxError> {
+        let shown = if value.normalize().scale() > 0 { &self.fraction } else { &self.whole };
+        self.exact(page, line, col, value, state, shown)
+    }
+
+    /// The same for an amount of money.
+    pub(super) fn money(
+        &self,
+        page: &mut Worksheet,
+        line: RowNum,
+        col: ColNum,
+        value: Decimal,
+    ) -> Result<Option<String>, XlsxError> {
+        self.exact(page, line, col, value, State::Plain, &self.money)
+    }
+
+    fn exact(
+        &self,
+        page: &mut Worksheet,
+        line: RowNum,
+        col: ColNum,
+        value: Decimal,
+        state: State,
+        shown: &[Format; 2],
+    ) -> Result<Option<String>, XlsxError> {
         let exact = number(value);
         let look = usize::from(state == State::Doubtful);
         let digits = exact.trim_start_matches(['-', '0', '.']).chars().filter(char::is_ascii_digit).count();
         let decimals = exact.split_once('.').map_or(0, |(_, decimals)| decimals.len());
         match exact.parse::<f64>() {
             Ok(double) if digits <= DIGITS && decimals <= DIGITS => {
-                let format = if exact.contains('.') { &self.fraction } else { &self.whole };
-                page.write_number_with_format(line, col, double, &format[look])?;
+                page.write_number_with_format(line, col, double, &shown[look])?;
                 Ok(None)
             }
             _ => {
@@ -159,7 +185,7 @@ pub(super) struct Notes {
     doubtful: usize,
     others: usize,
     /// How many cells have none.
-    pub(super) left_out: usize,
+    left_out: usize,
 }
 
 impl Notes {
@@ -179,6 +205,13 @@ impl Notes {
         *count += 1;
         page.insert_note(line, col, &Note::new(text).set_author("Tallysheet").add_author_prefix(false))?;
         Ok(())
+    }
+
+    /// What is to be said of a sheet whose cells are not all explained.
+    pub(super) fn remark(&self, sheet: &str) -> Option<String> {
+        let count = self.left_out;
+        (count > 0)
+            .then(|| format!("sheet {sheet}: {count} coloured cells have no note, as there are too many of them"))
     }
 }
 

@@ -5,7 +5,7 @@ use super::format::{State, cut, moment, place};
 use crate::digest::Digest;
 use crate::summary::status_word;
 use crate::text;
-use rust_xlsxwriter::XlsxError;
+use rust_xlsxwriter::{RowNum, XlsxError};
 
 impl Book<'_> {
     pub(super) fn summary(&mut self) -> Result<(), XlsxError> {
@@ -48,6 +48,29 @@ impl Book<'_> {
             formats.number(&mut page, line, 2, failure.rows.into(), State::Plain)?;
             page.write_string_with_format(line, 3, text::meaning(failure.code), &formats.indented)?;
             line += 1;
+        }
+
+        if let Some(billing) = &digest.billing {
+            let headers = ["Counted against billed", "Currency", "#Products", "#Money a month", "#Without a price"];
+            line = formats.headers(&mut page, line + 1, &headers)?;
+            for text in billing.nothing().into_iter().chain(billing.unruled()) {
+                page.write_string_with_format(line, 0, cut(&text), &formats.text)?;
+                line += 1;
+            }
+            for total in &billing.totals {
+                page.write_string(line, 0, total.class.title())?;
+                formats.number(&mut page, line, 2, total.count.into(), State::Plain)?;
+                if total.unpriced > 0 {
+                    formats.number(&mut page, line, 4, total.unpriced.into(), State::Plain)?;
+                }
+                // Each currency has a line of its own.
+                for (at, (currency, amount)) in (0..).zip(&total.money) {
+                    page.write_string_with_format(line + at, 1, cut(currency), &formats.text)?;
+                    let remark = formats.money(&mut page, line + at, 3, *amount)?;
+                    self.remarks.extend(remark.map(|remark| format!("Summary, {}: {remark}", total.class.title())));
+                }
+                line += RowNum::try_from(total.money.len().max(1)).unwrap_or(1);
+            }
         }
 
         line = formats.headers(
