@@ -97,6 +97,9 @@ impl Class {
     }
 }
 
+/// The note on a count that is hard to believe.
+pub const DOUBTED: &str = "the count is implausible";
+
 /// One product of one company: counted and billed, side by side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Variance {
@@ -140,6 +143,11 @@ impl Variance {
             Class::NotBilled => self.counted,
             _ => self.counted?.checked_sub(self.billed?),
         }
+    }
+
+    /// Whether the count is hard to believe.
+    pub fn doubted(&self) -> bool {
+        self.notes.iter().any(|note| note == DOUBTED)
     }
 }
 

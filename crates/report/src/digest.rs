@@ -2,6 +2,7 @@
 //! customer's name.
 
 use crate::moved::Told;
+use crate::reconcile::Billing;
 use crate::text::{self, number, printable};
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,8 @@ pub(crate) struct Digest<'a> {
     pub(crate) totals: Vec<ColumnTotals<'a>>,
     /// What changed, where there is an earlier run.
     pub(crate) changes: Option<Told<'a>>,
+    /// Counted against billed, where the run compares it.
+    pub(crate) billing: Option<Billing<'a>>,
 }
 
 /// What failed, and how many rows it touches.
@@ -70,6 +73,7 @@ impl<'a> Digest<'a> {
             failures: failures(run),
             totals: totals(sheet),
             changes: run.changes.as_ref().map(|changes| Told { changes }),
+            billing: run.reconciliation.as_ref().map(Billing::of),
         }
     }
 
@@ -99,11 +103,12 @@ impl<'a> Digest<'a> {
     }
 }
 
-/// By integration and code. A source of products that never answered has no column: only the log knows of it.
+/// By integration and code. A source of products that never answered, and a ledger, have no column: only the log knows of it.
 fn failures(run: &Run) -> Vec<Failure> {
     let sheet = &run.sheet;
-    let titles: BTreeMap<&str, &str> =
-        sheet.columns.iter().map(|column| (column.integration.as_str(), text::title(column))).collect();
+    let ledger = run.reconciliation.iter().map(|made| (made.ledger.as_str(), made.title.as_str()));
+    let columns = sheet.columns.iter().map(|column| (column.integration.as_str(), text::title(column)));
+    let titles: BTreeMap<&str, &str> = ledger.chain(columns).collect();
     let failed = |entry: &&LogEntry| {
         let notice = &entry.notice;
         (notice.level == Level::Error && notice.phase == Phase::Collect) || notice.code == Some(Code::Implausible)

@@ -1,5 +1,6 @@
 //! The one object that a run is: for programs, for `--json`, and for a delivered JSON file.
 
+use crate::reconcile::ReconciliationObject;
 use crate::{sheet, summary, text};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -41,6 +42,7 @@ pub fn json_object(run: &Run) -> Result<impl Serialize + '_> {
         rows: sheet.rows.iter().map(|row| row_object(sheet, row)).collect(),
         totals: totals(sheet),
         changes: run.changes.as_ref().map(ChangesObject::of),
+        reconciliation: run.reconciliation.as_ref().map(ReconciliationObject::of),
         csv,
         deliveries: &run.deliveries,
         log: Log {
@@ -58,6 +60,8 @@ struct Object<'a, R, T> {
     rows: Vec<R>,
     totals: T,
     changes: Option<ChangesObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reconciliation: Option<ReconciliationObject<'a>>,
     csv: String,
     deliveries: &'a [DeliveryOutcome],
     log: Log<'a>,

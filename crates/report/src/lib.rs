@@ -9,6 +9,7 @@
 //! | `json` | the one object that a run is, and the lines of its log |
 //! | `xlsx` | the workbook |
 //! | `history`, `month` | how counts moved; the figures of a month |
+//! | `reconcile` | counted against billed: CSV, a table, an object, and the texts of it |
 //! | `html` | the page |
 //! | `moved` | what changed since an earlier run, as texts |
 //! | `table` | the table for a terminal |

@@ -1,6 +1,6 @@
 //! What changed since an earlier run, as texts.
 
-use crate::text::{number, printable};
+use crate::text::{many, number, printable, signed};
 use rust_decimal::Decimal;
 use tallysheet_core::changes::{Change, Changes, TotalChange};
 
@@ -23,7 +23,6 @@ pub(crate) struct Moved {
 impl Moved {
     fn of(company: &str, column: &str, last: Option<Decimal>, now: Option<Decimal>, by: Option<Decimal>) -> Self {
         let plain = |value: Option<Decimal>| value.map(number).unwrap_or_default();
-        let signed = |by: Decimal| if by > Decimal::ZERO { format!("+{}", number(by)) } else { number(by) };
         Self {
             company: printable(company),
             column: printable(column),
@@ -51,9 +50,6 @@ impl Told<'_> {
     /// `Since 2026-10-31: 2 companies are new, 1 is gone, 14 counts changed`. No names.
     pub(crate) fn headline(&self) -> String {
         let Changes { date, new, gone, counts, .. } = self.changes;
-        let many = |count: usize, one: &str, several: &str| {
-            if count == 1 { format!("1 {one}") } else { format!("{count} {several}") }
-        };
         format!(
             "Since {date}: {}, {}, {}",
             many(new.len(), "company is new", "companies are new"),

@@ -31,6 +31,9 @@ pub fn summary(run: &Run) -> String {
         digest.columns()
     );
     section(&mut text, "Failures", digest.failures.iter().map(failure).collect());
+    if let Some(billing) = &digest.billing {
+        section(&mut text, &billing.headline(), billing.lines());
+    }
     if let Some(told) = &digest.changes {
         let more = match told.totals_more() {
             0 => None,

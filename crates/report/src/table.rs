@@ -11,9 +11,9 @@ use tallysheet_core::sheet::{Blank, Cell, Column, ColumnKind, Sheet, Value};
 use unicode_width::UnicodeWidthStr;
 
 const LEGEND: [&str; 5] = ["- not applicable", "empty: not mapped", "! failed", "~ left out", "? hard to believe"];
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+pub(crate) const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 /// The space beside each column.
-const GAP: usize = 2;
+pub(crate) const GAP: usize = 2;
 /// The longest word of a header that is not broken.
 const WORD: usize = 13;
 /// The widest column of texts.
@@ -164,7 +164,7 @@ fn draw(names: &[String], names_width: usize, columns: &[Shape], color: bool) ->
 }
 
 /// A row of cells that are cut after some lines. A number never is: its column is as wide as it needs.
-fn limited(cells: Vec<Shown>, lines: usize) -> Row {
+pub(crate) fn limited(cells: Vec<Shown>, lines: usize) -> Row {
     let mut row = Row::from(cells);
     row.max_height(lines);
     row

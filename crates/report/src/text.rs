@@ -11,6 +11,26 @@ pub(crate) fn number(number: Decimal) -> String {
     number.normalize().to_string()
 }
 
+/// A number with its sign, where it has one.
+pub(crate) fn signed(value: Decimal) -> String {
+    if value > Decimal::ZERO { format!("+{}", number(value)) } else { number(value) }
+}
+
+/// An amount with two decimals, and its currency behind it where one is known.
+pub(crate) fn money(amount: Decimal, currency: &str) -> String {
+    let mut cents = amount.round_dp(2);
+    cents.rescale(2);
+    if cents.is_zero() {
+        cents.set_sign_positive(true);
+    }
+    if currency.is_empty() { cents.to_string() } else { format!("{cents} {}", printable(currency)) }
+}
+
+/// `1 product`, `3 products`.
+pub(crate) fn many(count: usize, one: &str, several: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {several}") }
+}
+
 /// A text that no spreadsheet takes for a formula.
 pub(crate) fn guarded(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
