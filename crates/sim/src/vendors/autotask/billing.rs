@@ -59,8 +59,8 @@ struct Sort {
 
 fn of_sort(sort: Sort, catalogue: &'static str, line: &str, adjustments: &str) -> Router<Arc<Side>> {
     let (lines, units) = (format!("{line}s"), format!("{line}Units"));
-    let listed = move |State(psa): Psas, Query(at): Query<Pairs>, Json(body): Json<Value>| async move {
-        queried(&psa, catalogue, &at, &body, sort.products().map(|product| sort.listed(product)).collect())
+    let query_products = move |State(psa): Psas, Query(at): Query<Pairs>, Json(body): Json<Value>| async move {
+        queried(&psa, catalogue, &at, &body, sort.products().map(listed).collect())
     };
     let (lines_path, units_path) = (format!("/{lines}/query"), format!("/{units}/query"));
     let query_lines = move |State(psa): Psas, Query(at): Query<Pairs>, Json(body): Json<Value>| async move {
@@ -76,7 +76,7 @@ fn of_sort(sort: Sort, catalogue: &'static str, line: &str, adjustments: &str) -
         psa.books.adjust(sort, contract, &body)
     };
     Router::new()
-        .route(&format!("/{catalogue}/query"), post(listed))
+        .route(&format!("/{catalogue}/query"), post(query_products))
         .route(&format!("/{catalogue}/entityInformation/fields"), get(fields))
         .route(&lines_path, post(query_lines))
         .route(&units_path, post(query_units))
@@ -96,12 +96,6 @@ impl Sort {
         if self.is_bundle { "serviceBundleID" } else { "serviceID" }
     }
 
-    fn listed(self, product: &BilledProduct) -> Value {
-        let period = if product.id == YEARLY { 5 } else { 2 };
-        json!({ "id": product.id, "name": product.code, "invoiceDescription": product.name, "periodType": period,
-            "unitPrice": unit_price(product), "isActive": true, "userDefinedFields": [] })
-    }
-
     /// A service on a contract: everything but how many.
     fn terms(self, line: &BilledLine) -> Value {
         let price = unit_price(&line.product);
@@ -111,6 +105,38 @@ impl Sort {
         row[self.product_id()] = line.product.id.into();
         row
     }
+
+    /// The rows of a month: one, and one more for each adjustment in the middle of it, which begins on the day on which the
+    /// row before it ends.
+    fn month(self, line: &BilledLine, month: Date, adjusted: &BTreeMap<Date, i64>, billed: Option<Date>) -> Vec<Value> {
+        let last = month.last_of_month();
+        let mut starts = vec![month];
+        starts.extend(adjusted.keys().filter(|day| month < **day && **day <= last));
+        let row = |(part, start): (u32, &Date)| {
+            let end = starts.iter().find(|next| *next > start).copied().unwrap_or(last);
+            let later: i64 = adjusted.iter().filter(|(day, _)| *day > start).map(|(_, change)| change).sum();
+            let units = i64::from(line.quantity) - later;
+            let days = i64::from(end.day() - start.day()) + 1;
+            let price = Decimal::new(units * i64::from(line.product.cents) * days, 2) / Decimal::from(last.day());
+            let number = i64::from(month.year()) * 12 + i64::from(month.month());
+            let posted = billed.is_some_and(|billed| month <= billed).then(|| midnight(month));
+            let mut row = json!({ "id": i64::from(line.id) * 1_000_000 + number * 10 + i64::from(part),
+                "contractID": contract_of(line), "units": units, "price": json_number(price.round_dp(2)),
+                "internalCurrencyPrice": json_number(price.round_dp(2)), "cost": 0, "startDate": midnight(*start),
+                "endDate": midnight(end), "approveAndPostDate": posted });
+            row[self.line_id()] = line.id.into();
+            row[self.product_id()] = line.product.id.into();
+            row
+        };
+        (0..).zip(&starts).map(row).collect()
+    }
+}
+
+/// As the catalogue has it.
+fn listed(product: &BilledProduct) -> Value {
+    let period = if product.id == YEARLY { 5 } else { 2 };
+    json!({ "id": product.id, "name": product.code, "invoiceDescription": product.name, "periodType": period,
+        "unitPrice": unit_price(product), "isActive": true, "userDefinedFields": [] })
 }
 
 /// What one unit costs in the service's own period.
@@ -184,48 +210,16 @@ impl Books {
         let ((start, end), adjusted) = (span(line), self.adjusted(line.id));
         let (first, last) = (from.map_or(start, |from| from.max(start)), to.map_or(end, |to| to.min(end)));
         // Whoever asks from a day on asks on that day. Every third line is billed a month ahead.
-        let billed = from.map(|today| today.saturating_add(if line.id % 3 == 0 { 1 } else { 0 }.months()));
+        let billed = from.map(|today| today.saturating_add(i32::from(line.id.is_multiple_of(3)).months()));
         let months = first.first_of_month().series(1.month()).take_while(|month| *month <= last);
-        months.flat_map(|month| self.month(sort, line, month, &adjusted, billed)).collect()
-    }
-
-    /// The rows of a month: one, and one more for each adjustment in the middle of it, which begins on the day on which the
-    /// row before it ends.
-    fn month(
-        &self,
-        sort: Sort,
-        line: &BilledLine,
-        month: Date,
-        adjusted: &BTreeMap<Date, i64>,
-        billed: Option<Date>,
-    ) -> Vec<Value> {
-        let last = month.last_of_month();
-        let mut starts = vec![month];
-        starts.extend(adjusted.keys().filter(|day| month < **day && **day <= last));
-        let row = |(part, start): (usize, &Date)| {
-            let end = starts.get(part + 1).copied().unwrap_or(last);
-            let later: i64 = adjusted.iter().filter(|(day, _)| *day > start).map(|(_, change)| change).sum();
-            let units = i64::from(line.quantity) - later;
-            let days = i64::from(end.day() - start.day()) + 1;
-            let price = Decimal::new(units * i64::from(line.product.cents) * days, 2) / Decimal::from(last.day());
-            let number = i64::from(month.year()) * 12 + i64::from(month.month());
-            let posted = billed.is_some_and(|billed| month <= billed).then(|| midnight(month));
-            let mut row = json!({ "id": i64::from(line.id) * 1_000_000 + number * 10 + part as i64,
-                "contractID": contract_of(line), "units": units, "price": json_number(price.round_dp(2)),
-                "internalCurrencyPrice": json_number(price.round_dp(2)), "cost": 0, "startDate": midnight(*start),
-                "endDate": midnight(end), "approveAndPostDate": posted });
-            row[sort.line_id()] = line.id.into();
-            row[sort.product_id()] = line.product.id.into();
-            row
-        };
-        starts.iter().enumerate().map(row).collect()
+        months.flat_map(|month| sort.month(line, month, &adjusted, billed)).collect()
     }
 
     /// The adjustments of a line.
     fn adjusted(&self, id: u32) -> BTreeMap<Date, i64> {
         let made = self.adjusted.lock().unwrap_or_else(PoisonError::into_inner);
         let mut adjusted = made.get(&id).cloned().unwrap_or_default();
-        if id % 4 == 0 {
+        if id.is_multiple_of(4) {
             adjusted.insert(ONE_LESS, -1);
         }
         adjusted
