@@ -74,7 +74,7 @@ fn line(psa: &Side, line: &BilledLine, client: Option<u64>) -> Value {
         "quantity_licences": [], "quantity_subscriptions": [] });
     match line.kind {
         LineKind::Billed => {}
-        LineKind::Cancelled if line.id % 2 == 0 => told["isinactive"] = json!(true),
+        LineKind::Cancelled if line.id.is_multiple_of(2) => told["isinactive"] = json!(true),
         LineKind::Cancelled => told["enddate"] = json!(PAST),
         LineKind::Future => told["startdate"] = json!(FUTURE),
         LineKind::NotBilled => told["isgroupdesc"] = json!(true),
