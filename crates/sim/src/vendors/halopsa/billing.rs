@@ -111,7 +111,7 @@ pub(super) async fn one(State(psa): State<Arc<Side>>, Path(id): Path<i64>, Query
         let mut told: Vec<Value> = lines.iter().map(|one| line(&psa, one, client)).collect();
         // Each was set up once.
         told.extend(lines.first().map(|first| {
-            let once = BilledLine { id: TRAP + first.id, kind: LineKind::Billed, ..first.clone() };
+            let once = BilledLine { id: TRAP + first.id, quantity: 1, kind: LineKind::Billed, ..first.clone() };
             let mut once = line(&psa, &once, client);
             once["onetimecharge"] = json!(true);
             once
