@@ -1,11 +1,13 @@
 //! What ConnectWise PSA sends.
 
 use super::CATCHALL;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use tallysheet_core::DirectoryCompany;
 use tallysheet_core::model::bare_domain;
-use tallysheet_core::wire::Id;
+use tallysheet_core::wire::{Day, Id, Moment, Number, Word};
 
 /// Every row has an id.
 pub(crate) trait HasId {
@@ -15,7 +17,7 @@ pub(crate) trait HasId {
 macro_rules! has_id {
     ($($row:ty),*) => { $(impl HasId for $row { fn id(&self) -> &Id { &self.id } })* };
 }
-has_id!(Company, Status, Choice, Ticket, Document);
+has_id!(Company, Status, Choice, Ticket, Document, Agreement, Addition);
 
 #[derive(Deserialize)]
 pub(crate) struct Count {
@@ -94,4 +96,76 @@ pub(crate) struct Ticket {
 pub(crate) struct Document {
     id: Id,
     pub(crate) file_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Agreement {
+    pub(crate) id: Id,
+    pub(crate) name: String,
+    /// Whose it is, whoever pays the invoice.
+    pub(crate) company: Customer,
+    pub(crate) agreement_status: Option<Word>,
+    pub(crate) cancelled_flag: Option<bool>,
+    #[serde(default)]
+    pub(crate) start_date: Day,
+    #[serde(default)]
+    pub(crate) end_date: Day,
+    pub(crate) no_ending_date_flag: Option<bool>,
+    pub(crate) billing_cycle: Option<Cycle>,
+    #[serde(default)]
+    pub(crate) next_invoice_date: InvoiceDay,
+    pub(crate) prorate_flag: Option<bool>,
+    pub(crate) currency: Option<Currency>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Customer {
+    pub(crate) id: Id,
+    pub(crate) name: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Cycle {
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Currency {
+    pub(crate) currency_code: Option<String>,
+}
+
+/// Shown to people and not billed by: the vendor says of no form, so what cannot be read is none.
+#[derive(Deserialize, Default)]
+pub(crate) struct InvoiceDay(Moment);
+
+impl InvoiceDay {
+    pub(crate) fn date(&self) -> Option<Date> {
+        self.0.0.map(|moment| TimeZone::UTC.to_datetime(moment).date()).filter(|date| date.year() > 1900)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Addition {
+    pub(crate) id: Id,
+    pub(crate) product: Product,
+    pub(crate) quantity: Option<Number>,
+    pub(crate) less_included: Option<Number>,
+    pub(crate) unit_price: Option<serde_json::Number>,
+    pub(crate) bill_customer: Option<Word>,
+    #[serde(default)]
+    pub(crate) effective_date: Day,
+    #[serde(default)]
+    pub(crate) cancelled_date: Day,
+    pub(crate) invoice_description: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) billed_quantity: Option<serde_json::Number>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Product {
+    pub(crate) id: Id,
+    pub(crate) identifier: String,
 }

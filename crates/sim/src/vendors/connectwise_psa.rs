@@ -1,4 +1,6 @@
-//! ConnectWise PSA: companies and service tickets; basic credentials and a client id; `Link` headers for pages.
+//! ConnectWise PSA: companies, service tickets and agreements; basic credentials and a client id; `Link` headers for pages.
+
+mod billing;
 
 use super::{Psa, Vendor};
 use crate::bills::Bills;
@@ -22,14 +24,15 @@ const BOARDS: &[(u32, &str)] = &[(1, "Help Desk"), (7, "Finance")];
 const STATUSES: &[(u32, &str)] = &[(101, "New"), (102, "Completed")];
 
 pub(crate) fn psa(msp: &Msp, base: &str) -> Psa {
-    let desk = Desk::default();
-    let side = Side { url: format!("{base}/connectwise-psa"), accounts: companies(msp), desk: desk.clone() };
+    let (desk, bills) = (Desk::default(), Bills::default());
+    let url = format!("{base}/connectwise-psa");
+    let side = Side { url, accounts: companies(msp), desk: desk.clone(), bills: bills.clone() };
     let mut books = Books::new(&[]);
     books.entries = vec![Entry::Blank; msp.companies.len()];
     let vendor = Vendor {
         name: "connectwise-psa",
         title: "ConnectWise PSA",
-        about: "The PSA: who is a customer, and where the report becomes a ticket.",
+        about: "The PSA: who is a customer, what is billed, and where the report becomes a ticket.",
         settings: format!(
             "url = \"{}\"\ncompany_id = \"examplemsp\"\npublic_key = \"cw_public_simulated\"\n\
              private_key = \"{PRIVATE}\"\nclient_id = \"{CLIENT}\"\n",
@@ -43,13 +46,14 @@ pub(crate) fn psa(msp: &Msp, base: &str) -> Psa {
     };
     let delivery =
         format!("to = \"connectwise-psa\"\ncompany = \"{OWN_COMPANY}\"\nboard = \"Finance\"\nstatus = \"New\"\n");
-    Psa { vendor, delivery, desk, bills: Bills::default() }
+    Psa { vendor, delivery, desk, bills }
 }
 
 struct Side {
     url: String,
     accounts: Vec<Account>,
     desk: Desk,
+    bills: Bills,
 }
 
 fn routes(side: Side) -> Router {
@@ -64,6 +68,7 @@ fn routes(side: Side) -> Router {
         .route("/service/tickets", get(tickets).post(make_ticket))
         .route("/service/tickets/{id}/notes", post(make_note))
         .route("/system/documents", get(documents).post(upload))
+        .merge(billing::routes())
         .layer(from_fn(authorised))
         .with_state(Arc::new(side));
     Router::new().nest("/connectwise-psa/v4_6_release/apis/3.0", routes)

@@ -54,6 +54,13 @@ impl Client {
         let mut answer = request.send_json(body).unwrap();
         (answer.status().as_u16(), answer.body_mut().read_json().unwrap())
     }
+
+    pub(crate) fn patch_with(&self, url: &str, headers: &[(&str, &str)], body: &Value) -> (u16, Value) {
+        let request =
+            headers.iter().fold(self.agent.patch(url), |request, (name, value)| request.header(*name, *value));
+        let mut answer = request.send_json(body).unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_json().unwrap())
+    }
 }
 
 pub(crate) fn bearer((status, body): (u16, Value)) -> String {

@@ -6,6 +6,7 @@ mod autotask;
 mod auvik;
 #[path = "../common/mod.rs"]
 mod common;
+mod connectwise_psa;
 mod cork;
 mod dropsuite;
 mod duo;
