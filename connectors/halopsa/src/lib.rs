@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod desk;
+mod invoice;
+mod ledger;
 mod token;
 mod wire;
 
@@ -29,17 +31,21 @@ pub struct Config {
     token_url: Option<String>,
     /// The tenant's name; HaloPSA is asked for it where it is not set. Not needed where you host it yourself.
     tenant: Option<String>,
-    /// What the token is for; the scopes that are needed where it is not set.
+    /// What each token is for; the scopes that its work needs where it is not set.
     scope: Option<String>,
 }
 
-/// Makes tickets and lists companies.
+/// Makes tickets, lists companies, and knows what is billed.
 pub struct HaloPsa {
     api: Api,
+    /// The same with a token that reads what is billed.
+    bills: Api,
+    /// The same with one that changes it.
+    changes: Api,
     cx: Context,
 }
 
-/// The rows of a page of clients.
+/// The rows of a page.
 const PAGE: usize = 100;
 /// The client that catches what belongs to nobody.
 const CATCHALL: &str = "Unknown";
@@ -50,19 +56,24 @@ impl ConnectorSpec for HaloPsa {
         slug: "halopsa",
         title: "HaloPSA",
         default_url: None,
-        capabilities: &[Capability::Tickets, Capability::Companies],
+        capabilities: &[Capability::Tickets, Capability::Companies, Capability::Billing],
         metrics: &[],
         permissions: "an API application with the scopes read:customers, read:tickets and edit:tickets, whose agent may \
-                      use all customers, and read and add tickets of the type",
+                      use all customers, and read and add tickets of the type; for what is billed read:invoices, and \
+                      the agent's right to read recurring invoices; to change quantities edit:invoices, and the right \
+                      to modify them",
     };
 
     fn connect(config: Config, cx: &Context) -> Result<Connector> {
         let cx = Context { url: cx.url.as_deref().map(with_api), ..cx.clone() };
-        // 700 in five minutes (README, Limits).
-        let api = Api::builder(&cx, None).per_minute(140).seconds_after_429(5).build()?;
-        let api = api.with_auth(Tokens::new(&cx, Issuer::new(&cx, &api, config)?));
-        let me = Arc::new(Self { api, cx });
-        Ok(Connector::new(me.clone()).tickets(me.clone()).companies(me))
+        // 700 in five minutes, and no more than two a second (README, Limits).
+        let api = Api::builder(&cx, None).per_minute(120).seconds_after_429(5).build()?;
+        let issuer = Issuer::new(&cx, &api, config)?;
+        let of_scope = |scope| api.with_auth(Tokens::new(&cx, issuer.of_scope(scope)));
+        let (bills, changes) = (of_scope(token::BILLS), of_scope(token::CHANGES));
+        let api = api.with_auth(Tokens::new(&cx, issuer));
+        let me = Arc::new(Self { api, bills, changes, cx });
+        Ok(Connector::new(me.clone()).tickets(me.clone()).companies(me.clone()).billing(me))
     }
 }
 register_connector!(HaloPsa);

@@ -2,22 +2,28 @@
 
 use super::Config;
 use serde::Deserialize;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use tallysheet_core::{Context, Error, Result, async_trait};
 use tallysheet_http::{Api, Call, OAuth2, Token, TokenSource};
 
-/// What the token must be good for.
-const SCOPE: &str = "read:customers read:tickets edit:tickets";
+/// What a token of the ticket desk and the company directory must be good for.
+const DESK: &str = "read:customers read:tickets edit:tickets";
+/// What one must be good for that reads what is billed.
+pub(crate) const BILLS: &str = "read:invoices";
+/// The same for one that changes it.
+pub(crate) const CHANGES: &str = "read:invoices edit:invoices";
 /// The vendor's own hosts: the secret is theirs.
 const VENDOR: &str = ".halopsa.com";
 
-/// Issues tokens, once it is known where.
+/// Issues tokens of a scope, once it is known where. Clones share where that is.
+#[derive(Clone)]
 pub(crate) struct Issuer {
     cx: Context,
     config: Config,
     url: String,
     info: Api,
-    endpoint: OnceLock<OAuth2>,
+    endpoint: Arc<OnceLock<OAuth2>>,
+    scope: &'static str,
 }
 
 #[derive(Deserialize)]
@@ -29,7 +35,8 @@ struct AuthInfo {
 impl Issuer {
     pub(crate) fn new(cx: &Context, api: &Api, config: Config) -> Result<Self> {
         let info = Api::token_endpoint(cx, &api.address(None, "/authinfo"))?;
-        let issuer = Self { cx: cx.clone(), url: api.address(None, ""), info, endpoint: OnceLock::new(), config };
+        let (url, endpoint) = (api.address(None, ""), Arc::default());
+        let issuer = Self { cx: cx.clone(), url, info, endpoint, config, scope: DESK };
         if let Some(token_url) = &issuer.config.token_url {
             // It cannot be there yet.
             let _ = issuer.endpoint.set(issuer.at(token_url, None)?);
@@ -37,10 +44,14 @@ impl Issuer {
         Ok(issuer)
     }
 
+    /// The same for another scope: a token is good for no more than its work. The user's own `scope` stands for each.
+    pub(crate) fn of_scope(&self, scope: &'static str) -> Self {
+        Self { scope, ..self.clone() }
+    }
+
     fn at(&self, token_url: &str, tenant: Option<String>) -> Result<OAuth2> {
-        let Config { client_id, client_secret, scope, .. } = &self.config;
+        let Config { client_id, client_secret, .. } = &self.config;
         let endpoint = OAuth2::client_credentials(&self.cx, token_url, client_id, client_secret.clone())?;
-        let endpoint = endpoint.field("scope", scope.as_deref().unwrap_or(SCOPE));
         let tenant = self.config.tenant.clone().or(tenant).filter(|tenant| !tenant.is_empty());
         Ok(tenant.into_iter().fold(endpoint, |endpoint, tenant| endpoint.query("tenant", tenant)))
     }
@@ -66,11 +77,15 @@ impl Issuer {
 impl TokenSource for Issuer {
     async fn issue(&self) -> Result<Token> {
         if self.endpoint.get().is_none() {
-            // Nobody else asks meanwhile: tokens are asked for one at a time.
+            // Whoever was first meanwhile learned the same.
             let _ = self.endpoint.set(self.discover().await?);
         }
         let endpoint = self.endpoint.get().ok_or_else(|| Error::internal("where tokens are issued is not known"))?;
-        endpoint.issue().await
+        let scope = self.config.scope.as_deref().unwrap_or(self.scope);
+        let issued = endpoint.clone().field("scope", scope).issue().await;
+        let is_desk = self.scope == DESK || self.config.scope.is_some();
+        issued
+            .map_err(|error| if is_desk { error } else { error.advice(&format!("the scopes {scope} were asked for")) })
     }
 }
 

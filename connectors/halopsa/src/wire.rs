@@ -15,7 +15,7 @@ pub(crate) enum Rows<T> {
     Named {
         record_count: Option<usize>,
         #[serde(alias = "clients", alias = "tickets", alias = "attachments", alias = "tickettypes")]
-        #[serde(alias = "statuses", alias = "priorities", alias = "teams")]
+        #[serde(alias = "statuses", alias = "priorities", alias = "teams", alias = "invoices")]
         rows: Vec<T>,
     },
 }

@@ -185,9 +185,8 @@ impl Api {
     pub async fn find_reply(&self, call: &Call) -> Result<Option<Reply>> {
         match self.attempts(call).await {
             Ok(reply) => Ok(Some(reply)),
-            Err(Unsent(error)) => Err(error),
             Err(Refused(error)) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(Refused(error)) => Err(error),
+            Err(Unsent(error) | Refused(error)) => Err(error),
         }
     }
 

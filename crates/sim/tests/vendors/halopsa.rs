@@ -110,14 +110,14 @@ async fn recurring_invoices_have_lines_each_for_itself() {
     assert!(all.iter().all(|row| row["id"].as_i64().unwrap() < 0 && row["lines"].is_null()));
     assert!(all.iter().any(|row| row["disabled"] == true));
 
-    let (mut lines, mut foreign, mut once) = (0, 0, 0);
+    let (mut lines, mut foreign, mut setups) = (0, 0, 0);
     let bills = client.simulation.bills().lines();
     for header in &all {
         let one = format!("{list}/{}?includedetails=true", header["id"]);
         for line in rows(&client.read(&one, &token)["lines"]) {
             assert_eq!(line["ihid"], header["id"]);
             let Some(truth) = bills.iter().find(|truth| line["id"] == truth.id) else {
-                once += usize::from(line["onetimecharge"] == true);
+                setups += usize::from(line["onetimecharge"] == true);
                 continue;
             };
             lines += 1;
@@ -131,7 +131,7 @@ async fn recurring_invoices_have_lines_each_for_itself() {
         }
     }
     assert_eq!(lines, bills.len());
-    assert!(foreign > 0 && once > 0, "{foreign} {once}");
+    assert!(foreign > 0 && setups > 0, "{foreign} {setups}");
     assert!(client.read(&format!("{list}/{}", all[0]["id"]), &token)["lines"].is_null(), "nothing of it was asked for");
     assert_eq!(client.get(&format!("{list}/-4"), &token).0, 404);
 }

@@ -74,7 +74,7 @@ fn line(psa: &Side, line: &BilledLine, client: Option<u64>) -> Value {
         "quantity_licences": [], "quantity_subscriptions": [] });
     match line.kind {
         LineKind::Billed => {}
-        LineKind::Cancelled if line.id % 2 == 0 => told["isinactive"] = json!(true),
+        LineKind::Cancelled if line.id.is_multiple_of(2) => told["isinactive"] = json!(true),
         LineKind::Cancelled => told["enddate"] = json!(PAST),
         LineKind::Future => told["startdate"] = json!(FUTURE),
         LineKind::NotBilled => told["isgroupdesc"] = json!(true),
@@ -111,7 +111,7 @@ pub(super) async fn one(State(psa): State<Arc<Side>>, Path(id): Path<i64>, Query
         let mut told: Vec<Value> = lines.iter().map(|one| line(&psa, one, client)).collect();
         // Each was set up once.
         told.extend(lines.first().map(|first| {
-            let once = BilledLine { id: TRAP + first.id, kind: LineKind::Billed, ..first.clone() };
+            let once = BilledLine { id: TRAP + first.id, quantity: 1, kind: LineKind::Billed, ..first.clone() };
             let mut once = line(&psa, &once, client);
             once["onetimecharge"] = json!(true);
             once
