@@ -97,7 +97,7 @@ impl Class {
     }
 }
 
-/// The note on a count that is hard to believe.
+/// Why a count that is implausible is compared and never planned.
 pub const DOUBTED: &str = "the count is implausible";
 
 /// One product of one company: counted and billed, side by side.
@@ -129,6 +129,9 @@ pub struct Variance {
     pub figures: Vec<Figure>,
     /// The lines.
     pub lines: Vec<LineRef>,
+    /// Whether a count is implausible.
+    #[serde(default)]
+    pub doubted: bool,
     /// Why no change of the quantity may be planned.
     pub locked: Option<String>,
     /// What the reader must know.
@@ -143,11 +146,6 @@ impl Variance {
             Class::NotBilled => self.counted,
             _ => self.counted?.checked_sub(self.billed?),
         }
-    }
-
-    /// Whether the count is hard to believe.
-    pub fn doubted(&self) -> bool {
-        self.notes.iter().any(|note| note == DOUBTED)
     }
 }
 

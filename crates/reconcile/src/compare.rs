@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tallysheet_core::billing::{Addition, Ledger};
 use tallysheet_core::registry::nearest;
 use tallysheet_core::sheet::{Row, Sheet};
-use tallysheet_core::variance::{Class, ProductRule, Reconciliation, Variance};
+use tallysheet_core::variance::{Class, DOUBTED, ProductRule, Reconciliation, Variance};
 use tallysheet_core::{Level, Notice, Phase};
 
 /// What a PSA bills, and whose each of its companies is.
@@ -216,6 +216,7 @@ fn empty(rule: &ProductRule, company: &str, key: &str) -> Variance {
         class: Class::NotComparable,
         figures: Vec::new(),
         lines: Vec::new(),
+        doubted: false,
         locked: None,
         notes: Vec::new(),
     }
@@ -281,9 +282,10 @@ fn variance(
             }
             variance.counted = Some(number);
             variance.notes.extend(notes);
+            variance.doubted = doubted;
             if doubted {
-                variance.notes.push("the count is implausible".to_owned());
-                variance.locked = Some("the count is implausible".to_owned());
+                variance.notes.push(DOUBTED.to_owned());
+                variance.locked = Some(DOUBTED.to_owned());
             }
             variance.class = match variance.billed {
                 _ if lines.is_empty() => Class::NotBilled,

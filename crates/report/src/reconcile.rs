@@ -194,7 +194,7 @@ pub(crate) struct Shown {
 impl Shown {
     fn of(variance: &Variance) -> Self {
         let plain = |value: Option<Decimal>| value.map(number).unwrap_or_default();
-        let doubted = variance.doubted();
+        let doubted = variance.doubted;
         let description = if variance.description == variance.product { "" } else { &variance.description };
         Self {
             company: printable(&variance.company),

@@ -40,6 +40,7 @@ fn variance(company: &str, product: &str, class: Class, numbers: [&str; 4], curr
         class,
         figures: Vec::new(),
         lines: Vec::new(),
+        doubted: false,
         locked: None,
         notes: Vec::new(),
     }
@@ -61,6 +62,7 @@ fn reconciliation() -> Reconciliation {
     under.notes = vec!["bundle: Duo: Users failed".into()];
     let mut over = variance("Quarry Lane Legal", SCRIPT, Class::OverBilled, ["2", "5", "10", "-30"], "CAD");
     over.figures = vec![figure("Sentry: Agents", "2", "counted")];
+    over.doubted = true;
     over.locked = Some(DOUBTED.into());
     over.notes = vec![DOUBTED.into()];
     let mut unmapped = variance(TURNED, "Backup", Class::NotComparable, ["", "0", "2", ""], "USD");
@@ -83,6 +85,7 @@ fn reconciliation() -> Reconciliation {
             lines: 9,
             columns: vec![Evidence { column: "Proofpoint: Active Users".into(), equal: 8, both: 9, alike: 60 }],
         }],
+        missing: vec!["Duo: User".into()],
         failed: None,
     }
 }
@@ -149,6 +152,7 @@ fn the_object_has_every_field_and_every_digit() {
     assert_eq!(object["ledger"], "connectwise-psa");
     assert_eq!([&object["title"], &object["on"]], ["ConnectWise PSA", "2026-11-25"]);
     assert_eq!(object["failed"], json!(null));
+    assert_eq!(object["missing"], json!(["Duo: User"]));
     let totals = json!({
         "equal": { "count": 1, "money": { "USD": 0 }, "unpriced": 0 },
         "under-billed": { "count": 1, "money": { "USD": 43.21 }, "unpriced": 0 },

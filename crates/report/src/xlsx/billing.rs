@@ -59,7 +59,7 @@ impl Book<'_> {
         }
         for (at, (col, value)) in (NUMBERS.0..).zip(numbers(variance)).enumerate() {
             let Some(value) = value else { continue };
-            let state = if at == 0 && variance.doubted() { State::Doubtful } else { State::Plain };
+            let state = if at == 0 && variance.doubted { State::Doubtful } else { State::Plain };
             let remark = if at < MONEY {
                 self.formats.number(page, line, col, value, state)?
             } else {
