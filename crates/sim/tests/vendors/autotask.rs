@@ -59,7 +59,7 @@ impl Account {
     }
 
     /// All rows that these filters let through.
-    fn all(&self, entity: &str, fields: &[&str], filters: Value) -> Vec<Value> {
+    fn all(&self, entity: &str, fields: &[&str], filters: &Value) -> Vec<Value> {
         let body = json!({ "MaxRecords": 500, "IncludeFields": fields, "Filter": filters });
         let (mut found, mut next) = (Vec::new(), format!("/{entity}/query"));
         loop {
@@ -67,7 +67,7 @@ impl Account {
             assert_eq!(status, 200, "{page}");
             found.extend(rows(&page["items"]));
             let Some(link) = page["pageDetails"]["nextPageUrl"].as_str() else { return found };
-            next = link.strip_prefix(&self.url).unwrap().to_owned();
+            link.strip_prefix(&self.url).unwrap().clone_into(&mut next);
         }
     }
 
@@ -80,7 +80,7 @@ impl Account {
             { "op": "gte", "field": "endDate", "value": format!("{day}T00:00:00") },
             { "op": "eq", "field": id, "value": line.id },
         ]);
-        let found = self.all(&format!("{sort}Units"), &["id", "units", "startDate", "endDate"], filters);
+        let found = self.all(&format!("{sort}Units"), &["id", "units", "startDate", "endDate"], &filters);
         let date = |row: &Value, field: &str| row[field].as_str().unwrap()[..10].to_owned();
         let row = |row: &Value| (row["units"].as_i64().unwrap(), date(row, "startDate"), date(row, "endDate"));
         found.iter().map(row).collect()
@@ -111,7 +111,7 @@ fn row(units: impl Into<i64>, from: &str, to: &str) -> (i64, String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_of_units_is_there_for_every_month_past_and_future() {
     let account = account().await;
-    let split = &account.lines(|line| line.kind == LineKind::Billed && line.id % 4 == 0)[0];
+    let split = &account.lines(|line| line.kind == LineKind::Billed && line.id.is_multiple_of(4))[0];
     for day in ["2024-04-01", "2026-11-15", "2033-06-30"] {
         assert_eq!(account.units(split, day).len(), 1, "{day}");
         assert_eq!(account.units(split, day)[0].0, i64::from(split.quantity), "{day}");
@@ -140,7 +140,7 @@ async fn contracts_of_every_sort_are_listed() {
     let account = account().await;
     let fields = ["id", "contractType", "status", "endDate", "companyID"];
     let all = json!({ "op": "gte", "field": "id", "value": 0 });
-    let listed = account.all("Contracts", &fields, json!([all.clone()]));
+    let listed = account.all("Contracts", &fields, &json!([all.clone()]));
     let sorts: BTreeMap<(i64, i64, bool), usize> = listed.iter().fold(BTreeMap::new(), |mut sorts, contract| {
         let ended = contract["endDate"].as_str().unwrap() < "2026";
         let number = |field: &str| contract[field].as_i64().unwrap();
@@ -151,14 +151,13 @@ async fn contracts_of_every_sort_are_listed() {
     assert!(in_effect > 45 && in_effect == expired && in_effect == other, "two for most companies: {sorts:?}");
     assert!(sorts[&(7, 0, false)] > 0);
     assert!(listed.iter().all(|contract| contract.get("contractName").is_none()), "only what was asked for");
-    let recurring = json!([all, { "op": "eq", "field": "contractType", "value": 7 }]);
-    assert!(account.all("Contracts", &fields, recurring).len() < listed.len());
+    let recurring = json!([all.clone(), { "op": "eq", "field": "contractType", "value": 7 }]);
+    assert!(account.all("Contracts", &fields, &recurring).len() < listed.len());
 
     let some = json!([{ "op": "in", "field": "contractID", "value": [50_000, 50_001] }]);
-    let lines = account.all("ContractServices", &["id", "contractID", "serviceID", "unitPrice"], some);
+    let lines = account.all("ContractServices", &["id", "contractID", "serviceID", "unitPrice"], &some);
     assert!(!lines.is_empty() && lines.iter().all(|line| line["contractID"].as_i64().unwrap() <= 50_001), "{lines:?}");
-    let services =
-        account.all("Services", &["id", "name", "periodType"], json!([{ "op": "gte", "field": "id", "value": 0 }]));
+    let services = account.all("Services", &["id", "name", "periodType"], &json!([all]));
     assert_eq!((services.len(), &services[0]["name"]), (5, &json!("MNG-WKS")));
 }
 
@@ -166,7 +165,8 @@ async fn contracts_of_every_sort_are_listed() {
 async fn an_adjustment_adds_units_from_its_day_on() {
     let account = account().await;
     let bills = account.client.simulation.bills();
-    let is_plain = |line: &BilledLine| line.kind == LineKind::Billed && line.product.id != 315 && line.id % 4 != 0;
+    let is_plain =
+        |line: &BilledLine| line.kind == LineKind::Billed && line.product.id != 315 && !line.id.is_multiple_of(4);
     let lines = account.lines(|line| is_plain(line) && line.quantity > 3);
     let (line, quantity) = (&lines[0], lines[0].quantity);
     assert_eq!(account.adjust(line, 2, "2026-12-01"), (200, json!({ "itemId": null })));
