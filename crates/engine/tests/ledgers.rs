@@ -37,6 +37,14 @@ async fn connectwise_psa() {
     keeps_its_promises(Psa { name: "connectwise-psa", includes: true, works_out: false, product, calls }).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn halopsa() {
+    // Where tokens are issued, a token, and a list besides.
+    let calls = |agreements: usize| 3 + agreements;
+    let product = |product: &BilledProduct| product.code;
+    keeps_its_promises(Psa { name: "halopsa", includes: false, works_out: true, product, calls }).await;
+}
+
 /// A simulated MSP with a PSA, and the ledger of it.
 struct Office {
     psa: Psa,
