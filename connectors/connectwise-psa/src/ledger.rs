@@ -86,14 +86,18 @@ impl BillingLedger for ConnectWisePsa {
     }
 
     async fn change(&self, change: &QuantityChange) -> Result<()> {
+        self.holds(change.new)?;
         let quantity = change.new.normalize();
-        if quantity.mantissa().unsigned_abs() >= 10_u128.pow(DIGITS) {
-            let message = format!("ConnectWise PSA holds quantities of at most {DIGITS} digits, so not {quantity}");
-            return Err(Error::config(message));
-        }
         let replace = [Replace { op: "replace", path: "quantity", value: Number(quantity) }];
         let _: Made = self.api.json(&Call::patch(path_of(&change.line)).json(&replace)?).await?;
         Ok(())
+    }
+
+    fn holds(&self, quantity: Decimal) -> Result<()> {
+        if quantity.normalize().mantissa().unsigned_abs() < 10_u128.pow(DIGITS) {
+            return Ok(());
+        }
+        Err(Error::config(format!("ConnectWise PSA holds quantities of at most {DIGITS} digits, so not {quantity}")))
     }
 
     fn writing(&self) -> Writing {

@@ -124,6 +124,10 @@ impl BillingLedger for Csv {
         Err(Error::new(ErrorKind::Unsupported, message))
     }
 
+    fn holds(&self, _: Decimal) -> Result<()> {
+        Ok(())
+    }
+
     fn writing(&self) -> Writing {
         Writing::None
     }

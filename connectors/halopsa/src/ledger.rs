@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use tallysheet_core::billing::{Ledger, LineRef, QuantityChange, Standing, Writing};
 use tallysheet_core::wire::{Id, Number};
-use tallysheet_core::{BillingLedger, Code, Error, ErrorKind, Notice, Result, VendorOrg, async_trait};
+use tallysheet_core::{BillingLedger, Code, Decimal, Error, ErrorKind, Notice, Result, VendorOrg, async_trait};
 use tallysheet_http::Call;
 use tallysheet_http::call::segment;
 
@@ -82,6 +82,10 @@ impl BillingLedger for HaloPsa {
         // It tells something of the line, what is not documented.
         let nothing = || Error::bad_response("a changed quantity was answered with nothing").with_maybe_done();
         if told.is_object() || told.is_array() { Ok(()) } else { Err(nothing()) }
+    }
+
+    fn holds(&self, _: Decimal) -> Result<()> {
+        Ok(())
     }
 
     fn writing(&self) -> Writing {

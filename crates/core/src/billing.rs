@@ -155,6 +155,9 @@ pub trait BillingLedger: Send + Sync {
     async fn line(&self, line: &LineRef, today: Date, effective: Option<Date>) -> Result<Option<Standing>>;
     /// Changes the quantity of a line. Never repeated where it may have happened; who calls it looks before and after.
     async fn change(&self, change: &QuantityChange) -> Result<()>;
+    /// Whether a line can be made to hold a quantity; an error of the kind `Config` says why not. A change to such a one is
+    /// refused before anything is sent.
+    fn holds(&self, quantity: Decimal) -> Result<()>;
     /// How it takes changes.
     fn writing(&self) -> Writing;
 }

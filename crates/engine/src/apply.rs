@@ -46,7 +46,7 @@ impl Applying<'_> {
         for variance in chosen {
             let Some(line) = variance.lines.first() else { continue };
             let standing = self.one.ledger.line(line, self.today, None).await?;
-            match Change::of(variance, standing.as_ref(), self.one.limits) {
+            match Change::of(variance, standing.as_ref(), self.one.limits).and_then(|change| self.held(change)) {
                 Ok(change) => changes.push(change),
                 Err(why) => left.push(Left::of(variance, why)),
             }
@@ -165,6 +165,11 @@ impl Applying<'_> {
             }
             Err(error) => (Outcome::Unknown, format!("it cannot be read back: {error}"), Some(error)),
         }
+    }
+
+    /// A change to a quantity that the PSA can hold; else why it cannot.
+    fn held(&self, change: Change) -> Result<Change, String> {
+        self.one.ledger.holds(change.new).map(|()| change).map_err(|error| error.to_string())
     }
 
     async fn standing(&self, change: &Change) -> Result<Option<Standing>> {

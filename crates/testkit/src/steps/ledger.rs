@@ -143,7 +143,11 @@ pub(crate) async fn written(bench: &Bench) -> Vec<String> {
         bench.begin(Script::default(), &world, 1);
         let connector = bench.connect(&world, |_| ());
         let Some(ledger) = connector.ok().and_then(|connector| connector.billing) else { continue };
-        let result = ledger.change(&case.change(quantity)).await;
+        let change = case.change(quantity);
+        if ledger.holds(change.new).is_ok() {
+            found.push(format!("{quantity} cannot be held, and nothing says so before a change is planned"));
+        }
+        let result = ledger.change(&change).await;
         let sent = bench.end().asked.iter().sum::<usize>();
         match result {
             Err(error) if error.kind() == ErrorKind::Config && sent == 0 => bench.overheard.error(&error),

@@ -126,9 +126,8 @@ impl BillingLedger for Books {
     }
 
     async fn change(&self, change: &QuantityChange) -> Result<()> {
-        let cannot_hold = !change.new.fract().is_zero() && self.flaw != Flaw::WritesWhatCannotBeHeld;
-        if cannot_hold {
-            return Err(Error::config("Books bills whole numbers only"));
+        if self.flaw != Flaw::WritesWhatCannotBeHeld {
+            self.holds(change.new)?;
         }
         let path = format!("/agreements/{}/lines/{}", change.line.agreement, change.line.id);
         let field = if self.flaw == Flaw::WritesElse { "price" } else { "quantity" };
@@ -145,6 +144,10 @@ impl BillingLedger for Books {
             self.api.send(&call).await?;
         }
         written.map(|_| ())
+    }
+
+    fn holds(&self, quantity: Decimal) -> Result<()> {
+        if quantity.fract().is_zero() { Ok(()) } else { Err(Error::config("Books bills whole numbers only")) }
     }
 
     fn writing(&self) -> Writing {
