@@ -6,7 +6,7 @@ use jiff::civil::{Date, date};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tallysheet_config::Config;
-use tallysheet_core::billing::{Addition, LineRef, Price, Quantity, QuantityChange, Standing};
+use tallysheet_core::billing::{Addition, LineRef, Price, Quantity, QuantityChange, Standing, Writing};
 use tallysheet_core::{BillingLedger, Code, Decimal};
 use tallysheet_engine::{Selection, assemble};
 use tallysheet_host::Environment;
@@ -45,6 +45,14 @@ async fn halopsa() {
     keeps_its_promises(Psa { name: "halopsa", includes: false, works_out: true, product, calls }).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn autotask() {
+    // However many contracts there are: the pages of the simulation are small.
+    let calls = |_| 18;
+    let product = |product: &BilledProduct| product.code;
+    keeps_its_promises(Psa { name: "autotask", includes: false, works_out: false, product, calls }).await;
+}
+
 /// A simulated MSP with a PSA, and the ledger of it.
 struct Office {
     psa: Psa,
@@ -81,10 +89,13 @@ impl Office {
         self.psa.works_out && line.kind == LineKind::Automated
     }
 
-    /// The addition of a line that may be written.
+    /// The addition of a line that may be written, and was not yet.
     async fn some_line(&self) -> (BilledLine, LineRef) {
         let billed = self.ledger.billed(TODAY).await.unwrap();
-        let (lines, plain) = (self.truth(), |line: &&BilledLine| line.kind == LineKind::Billed && line.quantity > 3);
+        let written: BTreeSet<u32> = self.bills().writes().into_iter().map(|(id, ..)| id).collect();
+        let plain =
+            |line: &&BilledLine| line.kind == LineKind::Billed && line.quantity > 3 && !written.contains(&line.id);
+        let lines = self.truth();
         let addition = billed.additions.into_iter().filter(|addition| addition.locked.is_none());
         let mut found = addition.filter_map(|addition| Some((lines.get(&id_of(&addition))?.clone(), addition.line)));
         found.find(|(line, _)| plain(&line)).unwrap()
@@ -166,16 +177,30 @@ async fn writes_once_and_reads_back(office: &Office) {
     let standing = office.read(&line, None).await.unwrap();
     assert_eq!(standing.addition.quantity, Quantity::Known(truth.quantity.into()), "{name}");
     assert_eq!(standing.addition.line, line, "{name}");
-    for new in [truth.quantity + 2, truth.quantity] {
+    let (id, old) = (truth.id, truth.quantity);
+    // What is added cannot be taken back on the same day.
+    let goes_back = office.ledger.writing() == Writing::Quantity;
+    for new in [Some(old + 2), goes_back.then_some(old)].into_iter().flatten() {
         let now = office.read(&line, standing.effective).await.unwrap();
         office.ledger.change(&change(&line, &now, new)).await.unwrap();
         let after = office.read(&line, standing.effective).await.unwrap();
         assert_eq!(after.addition.quantity, Quantity::Known(new.into()), "{name}");
         assert_eq!(after.untouched, standing.untouched, "{name}: nothing else moved");
         assert!(!after.untouched.is_empty(), "{name}: something is watched");
+        let billed = office.ledger.billed(standing.effective.unwrap_or(TODAY)).await.unwrap();
+        let found = billed.additions.iter().find(|addition| addition.line == line).unwrap();
+        assert_eq!(found.quantity, Quantity::Known(new.into()), "{name}: it is billed from that day on");
     }
-    let (id, old) = (truth.id, truth.quantity);
-    assert_eq!(office.bills().writes(), [(id, old, old + 2), (id, old + 2, old)], "{name}: each once");
+    let all = [(id, old, old + 2), (id, old + 2, old)];
+    assert_eq!(office.bills().writes(), all[..=usize::from(goes_back)], "{name}: each once");
+    if !goes_back {
+        let now = office.read(&line, standing.effective).await.unwrap();
+        let error = office.ledger.change(&change(&line, &now, old)).await.unwrap_err();
+        assert!(!error.maybe_done() && error.to_string().contains("choose another day"), "{name}: {error}");
+        let before = office.read(&line, Some(standing.effective.unwrap().yesterday().unwrap())).await.unwrap();
+        assert_eq!(before.addition.quantity, Quantity::Known(old.into()), "{name}: not a day before");
+        assert!(before.addition.locked.is_some(), "{name}: it will be another: {before:?}");
+    }
 }
 
 async fn tells_what_nobody_knows(office: &Office) {

@@ -133,8 +133,8 @@ fn queried(psa: &Side, entity: &str, at: &Pairs, body: &Value, rows: Vec<Value>)
     for row in meant.iter_mut().filter_map(Value::as_object_mut) {
         row.retain(|field, _| included.iter().any(|included| included == field));
     }
-    // Small pages, so that paging is met; of units there are many.
-    let size = usize::try_from(size).unwrap_or(1).min(if entity.ends_with("Units") { 100 } else { 20 });
+    // Small pages, so that paging is met; of what stands on contracts there is much.
+    let size = usize::try_from(size).unwrap_or(1).min(if entity.starts_with("ContractService") { 100 } else { 20 });
     let number: usize = at.get("page").and_then(|page| page.parse().ok()).unwrap_or_default();
     let more = (number + 1) * size < meant.len();
     let next = format!("{}/zone22/ATServicesRest/V1.0/{entity}/query?page={}", psa.url, number + 1);
