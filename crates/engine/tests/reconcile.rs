@@ -31,7 +31,7 @@ struct Psa {
 }
 
 const CONNECTWISE: Psa = Psa { name: "connectwise-psa", includes: true, works_out: false, wait: Duration::ZERO };
-const AUTOTASK: Psa = Psa { name: "autotask", includes: false, works_out: false, wait: Duration::from_hours(24 * 40) };
+const AUTOTASK: Psa = Psa { name: "autotask", includes: false, works_out: false, wait: Duration::from_hours(24 * 70) };
 const HALO: Psa = Psa { name: "halopsa", includes: false, works_out: true, wait: Duration::ZERO };
 
 #[tokio::test(flavor = "multi_thread")]

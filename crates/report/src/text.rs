@@ -108,3 +108,18 @@ pub(crate) const fn meaning(code: Code) -> &'static str {
 pub(crate) fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{money, number, signed};
+    use rust_decimal::Decimal;
+
+    #[test]
+    fn a_zero_has_no_sign_and_an_amount_two_decimals() {
+        let none = -Decimal::ZERO;
+        assert_eq!([number(none), signed(none), money(none, "")], ["0", "0", "0.00"]);
+        assert_eq!(signed("3.50".parse().unwrap()), "+3.5");
+        assert_eq!(money("-1234.5".parse().unwrap(), "USD"), "-1234.50 USD");
+        assert_eq!(money("-0.004".parse().unwrap(), "US\u{202e}D"), "0.00 USD");
+    }
+}

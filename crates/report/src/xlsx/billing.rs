@@ -12,6 +12,8 @@ use tallysheet_core::variance::{DOUBTED, Variance};
 const NUMBERS: (ColNum, usize) = (4, 6);
 /// From this one of them on they are money.
 const MONEY: usize = 4;
+/// A twelfth of a year's price has no end: so many of its decimals are written, and amounts are worked out with all.
+const DECIMALS: u32 = 6;
 
 impl Book<'_> {
     /// Each product of each company, the most money first.
@@ -63,7 +65,7 @@ impl Book<'_> {
             let remark = if at < MONEY {
                 self.formats.number(page, line, col, value, state)?
             } else {
-                self.formats.money(page, line, col, value)?
+                self.formats.money(page, line, col, value.round_dp(DECIMALS))?
             };
             let of = || format!("Billing, {}, {}", printable(&variance.company), printable(&variance.product));
             self.remarks.extend(remark.map(|remark| format!("{}: {remark}", of())));

@@ -53,10 +53,6 @@ impl Book<'_> {
         if let Some(billing) = &digest.billing {
             let headers = ["Counted against billed", "Currency", "#Products", "#Money a month", "#Without a price"];
             line = formats.headers(&mut page, line + 1, &headers)?;
-            for text in billing.nothing().into_iter().chain(billing.unruled()) {
-                page.write_string_with_format(line, 0, cut(&text), &formats.text)?;
-                line += 1;
-            }
             for total in &billing.totals {
                 page.write_string(line, 0, total.class.title())?;
                 formats.number(&mut page, line, 2, total.count.into(), State::Plain)?;
@@ -70,6 +66,10 @@ impl Book<'_> {
                     self.remarks.extend(remark.map(|remark| format!("Summary, {}: {remark}", total.class.title())));
                 }
                 line += RowNum::try_from(total.money.len().max(1)).unwrap_or(1);
+            }
+            for text in billing.nothing().into_iter().chain(billing.unruled()) {
+                page.write_string_with_format(line, 0, cut(&text), &formats.text)?;
+                line += 1;
             }
         }
 
