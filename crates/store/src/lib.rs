@@ -5,14 +5,27 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | `runs`, `counts` | the store over any database: runs and what belongs to them, the counts that outlive them |
+//! | `migrations` | the tables |
+//! | `step` | what is asked of a database |
 //! | `sqlite` | [`Sqlite`], the store in one file |
-//! | `counts` | the counts that outlive their runs |
+//! | `postgres` | the store of several machines (feature `postgres`) |
+//! | `claim` | who makes the runs of a schedule, where several could |
 //! | `packed` | how a run becomes bytes and a run again |
 
+mod claim;
 mod counts;
+mod migrations;
 mod packed;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod runs;
 mod sqlite;
+mod step;
 
+pub use claim::Claim;
+#[cfg(feature = "postgres")]
+pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 
 use jiff::Timestamp;
@@ -141,6 +154,9 @@ pub trait Store: Send + Sync {
     async fn keep_note(&self, name: &str, text: &str) -> Result<()>;
     /// Remembers it if what is there is still `before`. Of several who try at once, one is told `true`.
     async fn swap_note(&self, name: &str, before: Option<&str>, text: &str) -> Result<bool>;
-    /// Where it is, as people are told it.
+    /// Claims something by its name, so that nobody else has it who shares the store; `None` where somebody has. A store that
+    /// lies in a state folder grants it always: those who share that folder have its locks.
+    async fn claim(&self, name: &str) -> Result<Option<Claim>>;
+    /// Where it is, as people are told it: never a credential.
     fn place(&self) -> String;
 }
