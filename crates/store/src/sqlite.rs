@@ -180,3 +180,84 @@ fn failed(path: &Path, why: &str) -> Error {
     Error::internal(format!("the kept runs in {} cannot be used: {why}", path.display()))
         .advice("the state folder must be on a local disk with room left; `state` under [run] names another")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Store;
+    use crate::packed::pack_bytes;
+    use std::collections::BTreeSet;
+    use tallysheet_core::run::{Run, RunStatus};
+    use tallysheet_core::sheet::Sheet;
+
+    fn run(id: &str) -> Run {
+        Run {
+            id: id.into(),
+            started_at: "2026-11-01T06:00:00.25Z".parse().unwrap(),
+            finished_at: None,
+            status: RunStatus::Partial,
+            exit_status: 3,
+            schedule: None,
+            asked: BTreeSet::new(),
+            answered: BTreeSet::new(),
+            changes: None,
+            sheet: Sheet::default(),
+            deliveries: Vec::new(),
+            log: Vec::new(),
+        }
+    }
+
+
+    #[tokio::test]
+    async fn a_file_of_the_first_version_is_brought_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        let kept = run("r1");
+        let mut first = serde_json::to_value(&kept).unwrap();
+        for key in ["schedule", "asked", "answered", "changes"] {
+            first.as_object_mut().unwrap().remove(key);
+        }
+        {
+            let connection = Connection::open(&path).unwrap();
+            connection.execute_batch(MIGRATIONS[0]).unwrap();
+            connection.pragma_update(None, "user_version", 1).unwrap();
+            let insert = "INSERT INTO run VALUES ('r1', '2026-11-01T06:00:00.25Z', NULL, 'partial', NULL, ?1)";
+            connection.execute(insert, [pack_bytes(first.to_string().as_bytes()).unwrap()]).unwrap();
+        }
+        let store = Sqlite::open(&path).unwrap();
+        assert_eq!(store.run("r1").await.unwrap().unwrap(), kept);
+        assert_eq!(store.last("r2", None, &kept.asked).await.unwrap(), None, "nobody knows what it was a run of");
+        store.keep(&run("r2"), &[]).await.unwrap();
+        drop(store);
+        let version = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0));
+        assert_eq!(version(&Connection::open(&path).unwrap()), Ok(u16::try_from(MIGRATIONS.len()).unwrap()));
+        assert_eq!(Sqlite::open(&path).unwrap().runs(9).await.unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = folder.path().join("text.db");
+        std::fs::write(&text, "this is no database, and it is long enough to be sure of that").unwrap();
+        let message = Sqlite::open(&text).unwrap_err().to_string();
+        assert!(message.contains("text.db") && message.contains("state"), "{message}");
+        let newer = folder.path().join("newer.db");
+        Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(Sqlite::open(&newer).unwrap_err().to_string().contains("use a newer one"));
+        let nowhere = folder.path().join("no/such/folder.db");
+        assert!(Sqlite::open(&nowhere).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_user_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        let _store = Sqlite::open(&path).unwrap();
+        for name in ["runs.db", "runs.db-wal", "runs.db-shm"] {
+            let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{name}");
+        }
+    }
+}

@@ -11,7 +11,7 @@
 //! | `picture` | what came out, in a form that can be compared |
 //! | `overheard` | everything that was said, searched for secrets |
 //! | [`mail`] | the same for whatever sends mail: a case, a mailbox that says what arrived, the suite |
-//! | [`smtp`] | a real mail server, started by a test |
+//! | [`smtp`], [`postgres`] | a real mail server, a real database, started by a test |
 //! | [`world`] | the fake clock and the state folder in memory |
 
 mod bench;
@@ -20,6 +20,7 @@ pub mod conformance;
 pub mod mail;
 mod overheard;
 mod picture;
+pub mod postgres;
 mod request;
 mod server;
 pub mod smtp;
