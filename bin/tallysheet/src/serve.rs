@@ -9,7 +9,7 @@ use tallysheet_host::random;
 
 /// Serves until the system or the user ends it.
 pub(crate) async fn serve(global: &Global) -> Result<u8> {
-    let setup = Setup::load(global.config.as_deref())?;
+    let setup = Setup::load(global.config.as_deref()).await?;
     let (tokens, schedules) = (setup.config.serve.tokens.len(), setup.config.schedules.len());
     let stop = stopped()?;
     tallysheet_serve::serve(setup.service()?, stop, |address| {

@@ -22,6 +22,14 @@ impl Claim {
         Self { session: Some(held) }
     }
 
+    /// Whether other machines take part, so that it can be lost.
+    pub const fn is_shared(&self) -> bool {
+        #[cfg(feature = "postgres")]
+        return self.session.is_some();
+        #[cfg(not(feature = "postgres"))]
+        false
+    }
+
     /// Is done when the claim is lost, so that somebody else may have it. That of a folder never is.
     pub async fn lost(&self) {
         #[cfg(feature = "postgres")]

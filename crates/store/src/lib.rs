@@ -33,7 +33,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use tallysheet_core::history::{Entry, Kept, Place};
 use tallysheet_core::merge::KeptColumn;
 use tallysheet_core::run::{DeliveryOutcome, Run, RunStatus};
-use tallysheet_core::{Decimal, Result, async_trait};
+use std::sync::Arc;
+use tallysheet_core::{Decimal, Result, Secret, async_trait};
+
+/// The store that a connection URL names, which several machines may share.
+#[cfg(feature = "postgres")]
+pub async fn shared(url: &Secret) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(Postgres::open(url).await?))
+}
+
+/// The store that a connection URL names, which several machines may share.
+#[cfg(not(feature = "postgres"))]
+#[allow(clippy::unused_async, reason = "as with the feature")]
+pub async fn shared(_url: &Secret) -> Result<Arc<dyn Store>> {
+    Err(tallysheet_core::Error::config(
+        "[run] `store`: this build lacks the feature `postgres`; leave the key out, or build with it",
+    ))
+}
 
 /// A run in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
