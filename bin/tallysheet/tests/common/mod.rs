@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "not every test uses all of it")]
 
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -261,10 +261,13 @@ pub(crate) fn take(mut stream: TcpStream, answer: &AtomicBool, heard: &Mutex<Vec
             _ => return,
         }
     }
-    if answer.load(Ordering::Relaxed) {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-    } else {
-        // Until the other side goes away.
-        let _ = stream.read(&mut part);
+    // Until it is told to answer, or the other side goes away.
+    stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    while !answer.load(Ordering::Relaxed) {
+        match stream.read(&mut part) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            _ => return,
+        }
     }
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
 }
