@@ -11,7 +11,8 @@ use tallysheet_host::random;
 pub(crate) async fn serve(global: &Global) -> Result<u8> {
     let setup = Setup::load(global.config.as_deref()).await?;
     let (tokens, schedules) = (setup.config.serve.tokens.len(), setup.config.schedules.len());
-    let rotating: Vec<&str> = setup.config.integrations.iter().filter(|one| one.rotates()).map(|one| &*one.name).collect();
+    let rotating: Vec<&str> =
+        setup.config.integrations.iter().filter(|one| one.rotates()).map(|one| &*one.name).collect();
     if setup.config.run.store.is_some() && !rotating.is_empty() {
         eprintln!(
             "warning: {} has a refresh token that changes at each use and lies in the state folder here: let one host serve, or \

@@ -62,7 +62,8 @@ impl Hosts {
 
     async fn is_done(&self, schedule: &str) -> bool {
         let past = self.store.note(&format!("schedule/{schedule}")).await.unwrap().unwrap();
-        !past.contains("2026-01-01") && self.store.note(&format!("job/schedule-{schedule}")).await.unwrap().as_deref() == Some("")
+        !past.contains("2026-01-01")
+            && self.store.note(&format!("job/schedule-{schedule}")).await.unwrap().as_deref() == Some("")
     }
 
     async fn runs(&self) -> Vec<RunHead> {

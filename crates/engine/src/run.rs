@@ -107,12 +107,7 @@ pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
             log.say(Notice::new(Level::Info, Phase::Deliver, Code::NoDelivery, "there is no delivery and no output"));
         }
         run.log = log.entries();
-        progress.event(Event::Delivering);
-        let kept = keep_undelivered(&*store, &run).await;
-        if let Err(error) = &kept {
-            log.say(unkept(error));
-        }
-        progress.before_delivery(kept.is_ok()).await;
+        before_delivery(&run, progress, &*store, &mut log).await;
         let way = Way { timezone: &plan.timezone, world: &*world, store: &*store, held_back, test: false };
         let delivered = deliver_all(&plan.deliveries, &run, &way).await;
         outcomes.extend(delivered.outcomes);
@@ -173,6 +168,16 @@ async fn look_at(run: &mut Run, seen: Seen, doubted: Doubts, timezone: &TimeZone
     if let Err(error) = keep_counts(run, seen, doubted, store).await {
         log.say(unkept(&error));
     }
+}
+
+/// Keeps the run as it is to be delivered, and waits until it may be.
+async fn before_delivery(run: &Run, progress: &dyn Progress, store: &dyn Store, log: &mut Log) {
+    progress.event(Event::Delivering);
+    let kept = keep_undelivered(store, run).await;
+    if let Err(error) = &kept {
+        log.say(unkept(error));
+    }
+    progress.before_delivery(kept.is_ok()).await;
 }
 
 fn not_compared(error: &Error) -> Notice {

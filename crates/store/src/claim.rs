@@ -34,9 +34,10 @@ impl Claim {
     pub async fn lost(&self) {
         #[cfg(feature = "postgres")]
         if let Some(session) = &self.session {
-            return session.lost().await;
+            session.lost().await;
+            return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

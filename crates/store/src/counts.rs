@@ -258,7 +258,8 @@ pub(crate) async fn accept(
         for mut row in step.rows(query, values![snapshot]).await? {
             fewer.insert(row.text()?, row.number()?);
         }
-        let fewer = fewer.into_iter().map(|(column, orgs)| Accepted { company: None, column, value: Some(orgs.into()) });
+        let fewer =
+            fewer.into_iter().map(|(column, orgs)| Accepted { company: None, column, value: Some(orgs.into()) });
         accepted.extend(fewer);
     }
     Ok(Some(accepted))

@@ -30,10 +30,10 @@ pub use sqlite::Sqlite;
 
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tallysheet_core::history::{Entry, Kept, Place};
 use tallysheet_core::merge::KeptColumn;
 use tallysheet_core::run::{DeliveryOutcome, Run, RunStatus};
-use std::sync::Arc;
 use tallysheet_core::{Decimal, Result, Secret, async_trait};
 
 /// The store that a connection URL names, which several machines may share.

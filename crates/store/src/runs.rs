@@ -184,7 +184,8 @@ impl<D: Database> Store for D {
 
     async fn keep_note(&self, name: &str, text: &str) -> Result<()> {
         let mut step = self.writing().await?;
-        let keep = "INSERT INTO note (name, text) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET text = excluded.text";
+        let keep =
+            "INSERT INTO note (name, text) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET text = excluded.text";
         step.run(keep, values![name, text]).await?;
         step.end().await
     }

@@ -207,7 +207,6 @@ mod tests {
         }
     }
 
-
     #[tokio::test]
     async fn a_file_of_the_first_version_is_brought_up() {
         let folder = tempfile::tempdir().unwrap();

@@ -47,7 +47,8 @@ pub fn database(test: &str) -> Option<String> {
 
 /// The folder of the server's programs: where the one on the path really lies, else where Debian puts them.
 fn programs() -> Option<PathBuf> {
-    let on_path = std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
+    let on_path =
+        std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut debian: Vec<(u32, PathBuf)> = debian
         .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
@@ -77,7 +78,7 @@ fn start(programs: &Path) -> Server {
         let mut keeper = Command::new("sh");
         keeper.args(["-c", KEEPER]).arg(programs.join("postgres")).arg(&folder).arg(port.to_string());
         keeper.current_dir(&folder).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let keeper = unprivileged(&mut keeper, as_root).spawn().unwrap_or_else(|error| panic!("sh: {error}"));
+        let mut keeper = unprivileged(&mut keeper, as_root).spawn().unwrap_or_else(|error| panic!("sh: {error}"));
         for _ in 0..600 {
             let mut ready = Command::new(programs.join("pg_isready"));
             ready.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
@@ -92,8 +93,11 @@ fn start(programs: &Path) -> Server {
                 break;
             }
         }
+        let _ = keeper.kill();
+        let _ = keeper.wait();
+        let _ = std::fs::rename(folder.join("log"), folder.join("log-before"));
     }
-    panic!("PostgreSQL does not start: {}", std::fs::read_to_string(folder.join("log")).unwrap_or_default())
+    panic!("PostgreSQL does not start: see {}", folder.display())
 }
 
 fn run(command: &mut Command) {

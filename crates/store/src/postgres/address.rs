@@ -142,7 +142,8 @@ fn is_here(config: &Config) -> bool {
 fn client_config(roots: Option<&str>) -> Result<ClientConfig> {
     let failed = |error: rustls::Error| Error::internal(format!("TLS cannot be used: {error}"));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(failed)?;
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(failed)?;
     let Some(path) = roots else {
         return Ok(builder.with_platform_verifier().map_err(failed)?.with_no_client_auth());
     };
@@ -167,7 +168,11 @@ pub(crate) fn why(error: &tokio_postgres::Error) -> String {
     if let Some(error) = error.as_db_error() {
         let code = error.code().code();
         let about_values = code.starts_with("22") || code.starts_with("23");
-        return if about_values { format!("SQLSTATE {code}") } else { format!("{} (SQLSTATE {code})", error.message()) };
+        return if about_values {
+            format!("SQLSTATE {code}")
+        } else {
+            format!("{} (SQLSTATE {code})", error.message())
+        };
     }
     // The text of an error of this kind is the library's own, and that of its cause the system's.
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();

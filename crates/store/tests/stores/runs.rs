@@ -37,15 +37,11 @@ fn run(id: &str) -> Run {
         notes: "Duo failed: unknown-org".into(),
         cells,
     };
-    let totals =
-        Totals { counted: "1.5".parse().unwrap(), vendor: Some("2".parse().unwrap()), ..Totals::default() };
+    let totals = Totals { counted: "1.5".parse().unwrap(), vendor: Some("2".parse().unwrap()), ..Totals::default() };
     let notice = Notice::warning(Code::UnmappedOrg, "an org").of("duo").about("Birch");
     let log = vec![
         LogEntry { time: time("2026-11-01T06:00:01Z"), notice },
-        LogEntry {
-            time: time("2026-11-01T06:00:02Z"),
-            notice: Notice::new(Level::Error, Phase::Deliver, None, "x"),
-        },
+        LogEntry { time: time("2026-11-01T06:00:02Z"), notice: Notice::new(Level::Error, Phase::Deliver, None, "x") },
     ];
     Run {
         id: id.into(),
@@ -72,7 +68,6 @@ fn run(id: &str) -> Run {
 fn outcome(name: &str, status: DeliveryStatus) -> DeliveryOutcome {
     DeliveryOutcome { name: name.into(), kind: "file".into(), status, reference: Some("here".into()), error: None }
 }
-
 
 pub(crate) async fn what_is_kept_comes_back_whole(home: Home) {
     let mut kept = run("r1");

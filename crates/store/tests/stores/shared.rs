@@ -86,7 +86,14 @@ async fn a_connection_that_was_lost_is_made_anew() {
 async fn many_may_start_at_once_and_a_newer_database_is_refused() {
     let Some(url) = database("many_may_start_at_once_and_a_newer_database_is_refused") else { return };
     let url = Arc::new(url);
-    let opened: Vec<_> = (0..8).map(|_| tokio::spawn({ let url = url.clone(); async move { open(&url).await } })).collect();
+    let opened: Vec<_> = (0..8)
+        .map(|_| {
+            tokio::spawn({
+                let url = url.clone();
+                async move { open(&url).await }
+            })
+        })
+        .collect();
     for store in opened {
         assert!(store.await.unwrap().runs(1).await.unwrap().is_empty());
     }
