@@ -10,7 +10,7 @@ use tallysheet_engine::Connected;
 
 /// Checks all integrations, or those named: 0, 3 where some failed, 1 where all did.
 pub(crate) async fn check(global: &Global, names: &[String], repin: &[String]) -> Result<u8> {
-    let setup = Setup::load(global.config.as_deref())?;
+    let setup = Setup::load(global.config.as_deref()).await?;
     let names: Vec<String> = if names.is_empty() { repin.to_vec() } else { [names, repin].concat() };
     let only = (!names.is_empty()).then(|| names.clone());
     let assembled = setup.assemble(only, true)?;

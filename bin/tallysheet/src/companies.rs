@@ -20,7 +20,7 @@ const CERTAIN: u8 = tallysheet_engine::CERTAIN;
 
 /// Asks all vendors, and does what the command says: 0, 3 where a vendor did not answer, 1 where none did.
 pub(crate) async fn companies(global: &Global, command: &CompaniesCommand) -> Result<u8> {
-    let setup = Setup::load(global.config.as_deref())?;
+    let setup = Setup::load(global.config.as_deref()).await?;
     let choices = match command {
         CompaniesCommand::Accept { from: Some(path), .. } => {
             Some((path, read_choices(&path.display().to_string(), &files::read(path)?)?))

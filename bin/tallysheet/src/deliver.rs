@@ -12,7 +12,7 @@ use tallysheet_engine::{Delivery, deliver_again, deliver_test, kept};
 
 /// Delivers and tells what became of it: 0 or 3 as the run ended, 4 where a delivery failed.
 pub(crate) async fn deliver(global: &Global, arguments: &DeliverArguments) -> Result<u8> {
-    let setup = Setup::load(global.config.as_deref())?;
+    let setup = Setup::load(global.config.as_deref()).await?;
     let deliveries = setup.assemble(Some(Vec::new()), true)?.deliveries;
     match (&arguments.test, &arguments.run) {
         (Some(name), _) => test(global, &setup, &chosen(deliveries, std::slice::from_ref(name))?[0]).await,

@@ -26,7 +26,7 @@ pub(crate) async fn demo(global: &Global, arguments: &DemoArguments) -> Result<u
     let here = std::path::absolute(&arguments.output).map_err(|error| Error::config(format!("--output: {error}")))?;
     let wanted = RunArguments { output: Some(here.display().to_string()), ..RunArguments::default() };
     // The environment's overrides are meant for the real vendors.
-    let setup = Setup::load_with(Some(&config), &Environment::default())?;
+    let setup = Setup::load_with(Some(&config), &Environment::default()).await?;
     let result = run::collect(&setup, global, &wanted).await?;
     if global.json {
         output::print(&tallysheet_report::json(&result)?)?;

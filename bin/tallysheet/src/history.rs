@@ -17,7 +17,7 @@ const USUAL: i64 = 90;
 
 /// Shows the history, or accepts a run.
 pub(crate) async fn history(global: &Global, arguments: &HistoryArguments) -> Result<u8> {
-    let setup = Setup::load(global.config.as_deref())?;
+    let setup = Setup::load(global.config.as_deref()).await?;
     match &arguments.command {
         Some(HistoryCommand::Accept { run, companies }) => accept(global, &setup, run, companies).await,
         None => show(global, &setup, arguments).await,

@@ -7,7 +7,7 @@ use tallysheet_core::Result;
 
 /// Probes one integration: 0 where answers came, whatever became of them, 1 where none did.
 pub(crate) async fn probe(global: &Global, name: &str) -> Result<u8> {
-    let setup = Setup::load(global.config.as_deref())?;
+    let setup = Setup::load(global.config.as_deref()).await?;
     let probed = tallysheet_engine::probe(&setup.config, &setup.registry, &setup.world, name).await?;
     if global.json {
         output::print_json(&probed.json())?;

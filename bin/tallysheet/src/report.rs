@@ -25,7 +25,7 @@ pub(crate) async fn report(global: &Global, arguments: &ReportArguments) -> Resu
     if !matches!(format, Format::Csv | Format::Json | Format::Xlsx) {
         return Err(Error::config("the figures of a month come as csv, json or xlsx"));
     }
-    let setup = Setup::load(global.config.as_deref())?;
+    let setup = Setup::load(global.config.as_deref()).await?;
     let timezone = &setup.config.run.timezone;
     let today = day(setup.world.now(), timezone);
     let Some(month) = Month::of(arguments.month, today) else {

@@ -17,7 +17,7 @@ pub(crate) async fn run(global: &Global, arguments: &RunArguments) -> Result<u8>
     if global.json && arguments.output.as_deref() == Some("-") {
         return Err(Error::config("--json and --output - both want standard output; leave one out"));
     }
-    let setup = Setup::load(global.config.as_deref())?;
+    let setup = Setup::load(global.config.as_deref()).await?;
     // Opened before anything is asked: a path that cannot be written is told at once.
     let log =
         arguments.log.as_deref().map(|path| Ok((path, File::create(path).map_err(|error| log_error(path, &error))?)));

@@ -13,7 +13,7 @@ use tallysheet_serve::{Place, Scheduler, units};
 
 /// Writes or shows the files.
 pub(crate) async fn install(global: &Global, arguments: &InstallArguments) -> Result<u8> {
-    let setup = Setup::load(global.config.as_deref())?;
+    let setup = Setup::load(global.config.as_deref()).await?;
     let service = setup.service()?;
     let names = &arguments.names;
     let schedules: Vec<&Schedule> = if names.is_empty() {

@@ -9,8 +9,17 @@ use tallysheet_host::random;
 
 /// Serves until the system or the user ends it.
 pub(crate) async fn serve(global: &Global) -> Result<u8> {
-    let setup = Setup::load(global.config.as_deref())?;
+    let setup = Setup::load(global.config.as_deref()).await?;
     let (tokens, schedules) = (setup.config.serve.tokens.len(), setup.config.schedules.len());
+    let rotating: Vec<&str> =
+        setup.config.integrations.iter().filter(|one| one.rotates()).map(|one| &*one.name).collect();
+    if setup.config.run.store.is_some() && !rotating.is_empty() {
+        eprintln!(
+            "warning: {} has a refresh token that changes at each use and lies in the state folder here: let one host serve, or \
+             several that share that folder",
+            rotating.join(", ")
+        );
+    }
     let stop = stopped()?;
     tallysheet_serve::serve(setup.service()?, stop, |address| {
         eprintln!("serving http://{address} ({schedules} schedules, {tokens} tokens)");

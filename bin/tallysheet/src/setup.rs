@@ -7,7 +7,7 @@ use tallysheet_core::{Registry, Result, World};
 use tallysheet_engine::{Assembled, Selection, assemble};
 use tallysheet_host::{Environment, System};
 use tallysheet_serve::Service;
-use tallysheet_store::{Sqlite, Store};
+use tallysheet_store::{Sqlite, Store, shared};
 
 /// The file in the state folder that keeps the runs.
 const STORE: &str = "tallysheet.db";
@@ -23,17 +23,23 @@ pub(crate) struct Setup {
 
 impl Setup {
     /// Finds and reads the config: the one named, else where the contract says.
-    pub(crate) fn load(explicit: Option<&Path>) -> Result<Self> {
-        Self::load_with(explicit, &Environment::of_process())
+    pub(crate) async fn load(explicit: Option<&Path>) -> Result<Self> {
+        Self::load_with(explicit, &Environment::of_process()).await
     }
 
     /// The same with another environment than the process's.
-    pub(crate) fn load_with(explicit: Option<&Path>, environment: &Environment) -> Result<Self> {
+    pub(crate) async fn load_with(explicit: Option<&Path>, environment: &Environment) -> Result<Self> {
         let registry = tallysheet_connectors::registry();
         let path = Config::find(explicit, environment)?;
         let config = Config::load(&path, environment, &registry)?;
         let world = Arc::new(System::new(config.run.state.clone()));
-        let store = Arc::new(Sqlite::open(&world.private_file(STORE)?)?);
+        let store: Arc<dyn Store> = match &config.run.store {
+            None => Arc::new(Sqlite::open(&world.private_file(STORE)?)?),
+            Some(url) => {
+                let url = url.resolve(&config.environment, &config.base_dir);
+                shared(&url.map_err(|error| error.context("[run] `store`"))?).await?
+            }
+        };
         Ok(Self { config, registry, world, store })
     }
 

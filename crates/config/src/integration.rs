@@ -55,6 +55,11 @@ pub struct Integration {
 }
 
 impl Integration {
+    /// Whether it is asked with a refresh token, which the vendor may replace at each use.
+    pub fn rotates(&self) -> bool {
+        self.enabled && self.settings.contains_key("refresh_token")
+    }
+
     /// The connector's own settings, each secret replaced by its text, each path made whole: for [`Entry::connect`], and nothing else.
     pub fn connect_settings(&self, environment: &Environment) -> Result<Value> {
         let mut settings = self.settings.clone();

@@ -1,6 +1,6 @@
 //! The `[run]` section.
 
-use crate::values::{age, duration, time_zone};
+use crate::values::{SecretSource, age, duration, time_zone};
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -38,6 +38,9 @@ pub struct Run {
     /// The folder for rotated tokens, caches and kept runs. Default: `state` beside this file.
     #[schemars(with = "String", length(min = 1))]
     pub state: PathBuf,
+    /// The PostgreSQL database that keeps the runs, for several machines: postgres://USER:PASSWORD@HOST:PORT/DATABASE. Default: a
+    /// file in the state folder.
+    pub store: Option<SecretSource>,
     /// A file with environment variables. Default: `.env` beside this file, where there is one.
     #[schemars(length(min = 1))]
     pub env_file: Option<PathBuf>,
@@ -89,6 +92,7 @@ impl Default for Run {
             strict: false,
             timeout: Duration::from_mins(30),
             state: PathBuf::from("state"),
+            store: None,
             env_file: None,
             notes: true,
             keep: Some(days(400)),

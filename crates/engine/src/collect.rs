@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
-use tallysheet_core::{Counts, Error, ErrorKind, Notice, Result, World};
+use tallysheet_core::{Counts, Error, ErrorKind, Notice, Result, World, async_trait};
 
 /// What happens while the sources are asked.
 #[derive(Debug, Clone, Copy)]
@@ -22,9 +22,13 @@ pub enum Event<'a> {
 }
 
 /// Someone who watches.
+#[async_trait]
 pub trait Progress: Send + Sync {
     /// Is told each event as it happens.
     fn event(&self, event: Event<'_>);
+    /// Is waited for before the first delivery. `kept` tells whether the run could be kept by then. Whoever knows that it must
+    /// not be delivered any more does not return, and drops it.
+    async fn before_delivery(&self, _kept: bool) {}
 }
 
 /// Nobody watches.

@@ -219,7 +219,7 @@ async fn make(app: Arc<App>, selection: Selection, begun: tokio::sync::oneshot::
     let whole = selection.deliver && selection.only.is_none();
     let made = async {
         let busy = "another run that was started so is going on";
-        let held = service.hold(BY_API)?.ok_or_else(|| Problem::conflict(busy))?;
+        let held = service.hold(BY_API).await?.ok_or_else(|| Problem::conflict(busy))?;
         held.recover().await?;
         let plan = service.plan(&selection)?;
         let id = held.note(&run_id(&*service.world), &selection, None).await?;
@@ -235,7 +235,14 @@ async fn make(app: Arc<App>, selection: Selection, begun: tokio::sync::oneshot::
     };
     let follower = Follower::new(&app, &id, service.world.now());
     let _ = begun.send(Ok(id.clone()));
-    let Some(run) = held.run(id, plan, &follower, &mut app.stop()).await else { return };
+    let run = match held.run(id, plan, &follower, &mut app.stop()).await {
+        Ok(Some(run)) => run,
+        Ok(None) => return,
+        Err(error) => {
+            tracing::error!("{error}");
+            return;
+        }
+    };
     drop(follower);
     app.ended(&run);
     if let Err(error) = held.forget().await {
@@ -324,7 +331,7 @@ async fn ready(State(app): Shared) -> Result<Json<Value>, Problem> {
     if app.stopping() {
         return Err(unready("the service is about to end"));
     }
-    app.service.store.runs(1).await.map_err(|_| unready("the state folder cannot be used"))?;
+    app.service.store.runs(1).await.map_err(|_| unready("the kept runs cannot be used"))?;
     Ok(Json(json!({ "status": "ready" })))
 }
 

@@ -2,7 +2,8 @@
 
 use crate::app::{App, Follower};
 use crate::due::next_due;
-use crate::service::{BY_API, Held, lock_of, selection_of};
+use crate::held::Held;
+use crate::service::{BY_API, lock_of, selection_of};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +13,15 @@ use tallysheet_engine::{Selection, assemble, of_check, of_error, run_id};
 
 /// The longest sleep: clocks are set, and machines are put to sleep.
 const NAP: Duration = Duration::from_secs(20);
-/// How long somebody else's lock, or a fault of the state folder, is waited for.
+/// How long somebody else's lock, or a fault of the store, is waited for.
 const AGAIN: Duration = Duration::from_secs(5);
 /// How often it is looked whether the integrations were asked today.
 const LOOK: Duration = Duration::from_mins(15);
 
 /// Keeps one schedule until it is told to stop.
 pub(crate) async fn keep(app: Arc<App>, schedule: Schedule) {
-    let mut recovered = false;
     while !app.stopping() {
-        let wait = turn(&app, &schedule, &mut recovered).await.unwrap_or_else(|error| {
+        let wait = turn(&app, &schedule).await.unwrap_or_else(|error| {
             tracing::error!("schedule {}: {error}", schedule.name);
             AGAIN
         });
@@ -32,19 +32,19 @@ pub(crate) async fn keep(app: Arc<App>, schedule: Schedule) {
 }
 
 /// Makes what is due. Returns how long to wait.
-async fn turn(app: &App, schedule: &Schedule, recovered: &mut bool) -> Result<Duration> {
+async fn turn(app: &App, schedule: &Schedule) -> Result<Duration> {
     let service = &app.service;
     let now = service.world.now();
-    if service.due(schedule, now).await?.is_none() && *recovered {
+    let lock = lock_of(schedule);
+    if service.due(schedule, now).await?.is_none() && !service.unended(&lock).await? {
         let last = service.past(schedule, now).await?;
         let next = next_due(schedule, &service.config.run.timezone, last.max(now));
         return Ok(next.map_or(NAP, |next| until(now, next).min(NAP)));
     }
-    let Some(held) = service.hold(&lock_of(schedule))? else { return Ok(AGAIN) };
+    let Some(held) = service.hold(&lock).await? else { return Ok(AGAIN) };
     if let Some(due) = held.recover().await? {
         service.done(schedule, due).await?;
     }
-    *recovered = true;
     // Somebody else may have run it before the lock was ours.
     let Some(due) = service.due(schedule, service.world.now()).await? else { return Ok(Duration::ZERO) };
     if make(app, &held, schedule, due).await? {
@@ -68,23 +68,29 @@ async fn make(app: &App, held: &Held<'_>, schedule: &Schedule, due: Timestamp) -
     };
     let id = held.note(&run_id(&*service.world), &selection, Some(due)).await?;
     let follower = Follower::new(app, &id, service.world.now());
-    let Some(run) = held.run(id, plan, &follower, &mut app.stop()).await else { return Ok(false) };
+    let Some(run) = held.run(id, plan, &follower, &mut app.stop()).await? else { return Ok(false) };
     app.ended(&run);
     service.alerts.after(&run).await;
     Ok(true)
 }
 
-/// Ends a run of the API that was cut off.
+/// Ends runs of the API that were cut off, in this process before it began, or on another host.
 pub(crate) async fn recover_api(app: Arc<App>) {
-    let recover = async {
-        match app.service.hold(BY_API)? {
-            Some(held) => held.recover().await.map(|_| ()),
-            None => Ok(()),
+    while !app.stopping() {
+        if let Err(error) = recover_one(&app).await {
+            tracing::error!("a run that was cut off could not be ended: {error}");
         }
-    };
-    if let Err(error) = recover.await {
-        tracing::error!("a run that was cut off could not be ended: {error}");
+        app.nap(NAP).await;
     }
+}
+
+async fn recover_one(app: &App) -> Result<()> {
+    if app.service.unended(BY_API).await?
+        && let Some(held) = app.service.hold(BY_API).await?
+    {
+        held.recover().await?;
+    }
+    Ok(())
 }
 
 /// Asks each integration once a day whose credential it is, and tells of those that have died or end soon.

@@ -3,7 +3,8 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `due` | when a schedule is due: pure |
-//! | `service` | making runs so that none is made twice, and ending those that were cut off |
+//! | `service` | making the runs of schedules, and how far each is |
+//! | `held` | making a run so that none is made twice, and ending one that was cut off |
 //! | `keeper` | the tasks that keep the schedules and ask the integrations daily |
 //! | `app` | what the tasks share |
 //! | `api`, `access`, `metrics`, `page` | the HTTP API, who may use it, what Prometheus and people see |
@@ -13,6 +14,7 @@ mod access;
 mod api;
 mod app;
 mod due;
+mod held;
 mod install;
 mod keeper;
 mod metrics;

@@ -1,16 +1,15 @@
-//! Making runs so that none is made twice: a lock for each schedule, and a note of what a run was to do, by which one that
-//! was cut off is ended.
+//! Making the runs of schedules, and how far each schedule is.
 
 use crate::due::{last_due, words};
+use crate::held::Held;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tallysheet_config::{Config, Schedule};
 use tallysheet_core::registry::nearest;
 use tallysheet_core::run::Run;
 use tallysheet_core::{Error, ErrorKind, Registry, Result, World};
-use tallysheet_engine::{Alerts, Event, Plan, Progress, Selection, alerts, assemble, of_error, resume, run_as, run_id};
+use tallysheet_engine::{Alerts, Plan, Progress, Selection, alerts, assemble, of_error, run_id};
 use tallysheet_store::Store;
 use tokio::sync::watch;
 
@@ -24,17 +23,6 @@ pub struct Service {
     pub(crate) world: Arc<dyn World>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) alerts: Alerts,
-}
-
-/// What a run was to do, kept while it does.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Job {
-    run: String,
-    only: Option<Vec<String>>,
-    deliver: bool,
-    deliveries: Option<Vec<String>>,
-    /// The time that it was due at.
-    due: Option<Timestamp>,
 }
 
 /// How far a schedule is.
@@ -84,7 +72,7 @@ impl Service {
         let schedule = self.schedule(name)?;
         let busy =
             || Error::internal(format!("a run of the schedule `{name}` is going on, in this process or another"));
-        let held = self.hold(&lock_of(schedule))?.ok_or_else(busy)?;
+        let held = self.hold(&lock_of(schedule)).await?.ok_or_else(busy)?;
         if let Some(due) = held.recover().await? {
             self.done(schedule, due).await?;
         }
@@ -98,7 +86,8 @@ impl Service {
             held.note(&run_id(&*self.world), &selection, Some(due)).await.map(|id| (id, plan))
         };
         let (id, plan) = self.told(made.await).await?;
-        let run = run_as(id, plan, progress).await;
+        let (_told, mut never) = watch::channel(false);
+        let Some(run) = held.run(id, plan, progress, &mut never).await? else { return Ok(None) };
         self.done(schedule, due).await?;
         held.forget().await?;
         self.alerts.after(&run).await;
@@ -127,24 +116,35 @@ impl Service {
 
     /// The same, and nothing for one that is new or was changed.
     pub(crate) async fn last(&self, schedule: &Schedule) -> Result<Option<Timestamp>> {
-        let kept = self.store.note(&note_of(schedule)).await?;
-        let past = kept.and_then(|kept| serde_json::from_str::<Past>(&kept).ok());
-        Ok(past.filter(|past| past.when == words(&schedule.when)).map(|past| past.last))
+        Ok(last_of(schedule, self.store.note(&note_of(schedule)).await?.as_deref()))
     }
 
     /// Notes that a schedule was run for this time.
     pub(crate) async fn done(&self, schedule: &Schedule, last: Timestamp) -> Result<()> {
-        if self.last(schedule).await?.is_some_and(|known| known >= last) {
-            return Ok(());
+        let (name, past) = (note_of(schedule), text(&Past { when: words(&schedule.when), last })?);
+        loop {
+            let before = self.store.note(&name).await?;
+            // What was done stays done, whoever else is at it.
+            if last_of(schedule, before.as_deref()).is_some_and(|known| known >= last)
+                || self.store.swap_note(&name, before.as_deref(), &past).await?
+            {
+                return Ok(());
+            }
         }
-        let past = Past { when: words(&schedule.when), last };
-        self.store.keep_note(&note_of(schedule), &text(&past)?).await
     }
 
-    /// Takes a lock, so that nobody else makes such a run, in this process or another.
-    pub(crate) fn hold(&self, name: &str) -> Result<Option<Held<'_>>> {
-        let lock = self.world.try_lock_state(name)?;
-        Ok(lock.map(|lock| Held { service: self, name: name.to_owned(), _lock: lock }))
+    /// Takes a lock, so that nobody else makes such a run: in this process, in another that shares the state folder, or on
+    /// another machine that shares the store.
+    pub(crate) async fn hold(&self, name: &str) -> Result<Option<Held<'_>>> {
+        let Some(lock) = self.world.try_lock_state(name)? else { return Ok(None) };
+        let Some(claim) = self.store.claim(name).await? else { return Ok(None) };
+        let job = self.store.note(&job_of(name)).await?;
+        Ok(Some(Held::new(self, name, lock, claim, job)))
+    }
+
+    /// Whether a run under this lock is going on somewhere, or was cut off.
+    pub(crate) async fn unended(&self, name: &str) -> Result<bool> {
+        Ok(self.store.note(&job_of(name)).await?.is_some_and(|job| !job.is_empty()))
     }
 
     /// A plan of this part of the config.
@@ -162,92 +162,6 @@ impl Service {
     }
 }
 
-/// A lock that is held.
-pub(crate) struct Held<'a> {
-    service: &'a Service,
-    name: String,
-    _lock: Box<dyn Send + Sync>,
-}
-
-impl Held<'_> {
-    /// Ends the run that was cut off under this lock, if there is one: what it had not delivered is delivered now, under
-    /// its id. The time that it was due at, where it has a sheet; without one it must be made again.
-    pub(crate) async fn recover(&self) -> Result<Option<Timestamp>> {
-        let Self { service, name, .. } = self;
-        let kept = service.store.note(&format!("job/{name}")).await?;
-        let Some(job) = kept.and_then(|kept| serde_json::from_str::<Job>(&kept).ok()) else { return Ok(None) };
-        let Some(run) = service.store.run(&job.run).await? else {
-            self.forget().await?;
-            return Ok(None);
-        };
-        if run.finished_at.is_none() {
-            let selection =
-                Selection { only: job.only, deliver: job.deliver, deliveries: job.deliveries, ..Selection::default() };
-            // The note stays where this fails: the next start tries again.
-            if let Some(run) = resume(&job.run, service.plan(&selection)?).await? {
-                tracing::warn!("run {} was cut off; what was not delivered yet is delivered now", run.id);
-                service.alerts.after(&run).await;
-            }
-        }
-        self.forget().await?;
-        Ok(job.due)
-    }
-
-    /// Notes what a run is to do, before it begins.
-    pub(crate) async fn note(&self, id: &str, selection: &Selection, due: Option<Timestamp>) -> Result<String> {
-        let job = Job {
-            run: id.to_owned(),
-            only: selection.only.clone(),
-            deliver: selection.deliver,
-            deliveries: selection.deliveries.clone(),
-            due,
-        };
-        self.service.store.keep_note(&format!("job/{}", self.name), &text(&job)?).await?;
-        Ok(id.to_owned())
-    }
-
-    /// Says that there is nothing to be ended.
-    pub(crate) async fn forget(&self) -> Result<()> {
-        self.service.store.keep_note(&format!("job/{}", self.name), "").await
-    }
-
-    /// Makes a run. Told to stop, it gives up one that still asks the vendors, and ends one that delivers. `None` where it
-    /// was given up.
-    pub(crate) async fn run(
-        &self,
-        id: String,
-        plan: Plan,
-        progress: &dyn Progress,
-        stop: &mut watch::Receiver<bool>,
-    ) -> Option<Run> {
-        let watched = Watched { progress, delivering: AtomicBool::new(false) };
-        let mut run = std::pin::pin!(run_as(id, plan, &watched));
-        let stopped = async { stop.wait_for(|stop| *stop).await.is_ok() };
-        tokio::select! {
-            biased;
-            run = &mut run => Some(run),
-            _ = stopped => {
-                if watched.delivering.load(Ordering::Relaxed) { Some(run.await) } else { None }
-            }
-        }
-    }
-}
-
-/// Sees the moment from which on a run is not given up.
-struct Watched<'a> {
-    progress: &'a dyn Progress,
-    delivering: AtomicBool,
-}
-
-impl Progress for Watched<'_> {
-    fn event(&self, event: Event<'_>) {
-        if matches!(event, Event::Delivering) {
-            self.delivering.store(true, Ordering::Relaxed);
-        }
-        self.progress.event(event);
-    }
-}
-
 /// What a schedule's run is made of.
 pub(crate) fn selection_of(schedule: &Schedule) -> Selection {
     let (deliveries, schedule) = (schedule.deliver.clone(), Some(schedule.name.clone()));
@@ -258,11 +172,21 @@ pub(crate) fn lock_of(schedule: &Schedule) -> String {
     format!("schedule-{}", schedule.name)
 }
 
+/// Up to when a schedule has nothing to make up for, as its note says.
+fn last_of(schedule: &Schedule, note: Option<&str>) -> Option<Timestamp> {
+    let past = note.and_then(|note| serde_json::from_str::<Past>(note).ok());
+    past.filter(|past| past.when == words(&schedule.when)).map(|past| past.last)
+}
+
 fn note_of(schedule: &Schedule) -> String {
     format!("schedule/{}", schedule.name)
 }
 
-fn text(value: &impl Serialize) -> Result<String> {
+pub(crate) fn job_of(lock: &str) -> String {
+    format!("job/{lock}")
+}
+
+pub(crate) fn text(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
 }
 
@@ -318,8 +242,8 @@ mod tests {
     async fn one_schedule_has_one_lock() {
         let (world, store) = (TestWorld::new(), Arc::new(Sqlite::in_memory().unwrap()));
         let service = service(&world, &store, "daily = { at = \"06:00\" }");
-        let held = service.hold("schedule-a").unwrap();
-        assert!(held.is_some() && service.hold("schedule-a").unwrap().is_none());
+        let held = service.hold("schedule-a").await.unwrap();
+        assert!(held.is_some() && service.hold("schedule-a").await.unwrap().is_none());
         let busy = service.run_schedule("a", false, |_| Ok(()), &tallysheet_engine::Silent).await.unwrap_err();
         assert!(busy.to_string().contains("is going on"), "{busy}");
         drop(held);

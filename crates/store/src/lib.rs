@@ -5,22 +5,51 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | `runs`, `counts` | the store over any database: runs and what belongs to them, the counts that outlive them |
+//! | `migrations` | the tables |
+//! | `step` | what is asked of a database |
 //! | `sqlite` | [`Sqlite`], the store in one file |
-//! | `counts` | the counts that outlive their runs |
+//! | `postgres` | the store of several machines (feature `postgres`) |
+//! | `claim` | who makes the runs of a schedule, where several could |
 //! | `packed` | how a run becomes bytes and a run again |
 
+mod claim;
 mod counts;
+mod migrations;
 mod packed;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod runs;
 mod sqlite;
+mod step;
 
+pub use claim::Claim;
+#[cfg(feature = "postgres")]
+pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tallysheet_core::history::{Entry, Kept, Place};
 use tallysheet_core::merge::KeptColumn;
 use tallysheet_core::run::{DeliveryOutcome, Run, RunStatus};
-use tallysheet_core::{Decimal, Result, async_trait};
+use tallysheet_core::{Decimal, Result, Secret, async_trait};
+
+/// The store that a connection URL names, which several machines may share.
+#[cfg(feature = "postgres")]
+pub async fn shared(url: &Secret) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(Postgres::open(url).await?))
+}
+
+/// The store that a connection URL names, which several machines may share.
+#[cfg(not(feature = "postgres"))]
+#[allow(clippy::unused_async, reason = "as with the feature")]
+pub async fn shared(_url: &Secret) -> Result<Arc<dyn Store>> {
+    Err(tallysheet_core::Error::config(
+        "[run] `store`: this build lacks the feature `postgres`; leave the key out, or build with it",
+    ))
+}
 
 /// A run in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +170,9 @@ pub trait Store: Send + Sync {
     async fn keep_note(&self, name: &str, text: &str) -> Result<()>;
     /// Remembers it if what is there is still `before`. Of several who try at once, one is told `true`.
     async fn swap_note(&self, name: &str, before: Option<&str>, text: &str) -> Result<bool>;
-    /// Where it is, as people are told it.
+    /// Claims something by its name, so that nobody else has it who shares the store; `None` where somebody has. A store that
+    /// lies in a state folder grants it always: those who share that folder have its locks.
+    async fn claim(&self, name: &str) -> Result<Option<Claim>>;
+    /// Where it is, as people are told it: never a credential.
     fn place(&self) -> String;
 }

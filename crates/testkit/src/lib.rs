@@ -12,7 +12,7 @@
 //! | `overheard` | everything that was said, searched for secrets |
 //! | [`ledger`] | what a billing ledger is asked and must answer |
 //! | [`mail`] | the same for whatever sends mail: a case, a mailbox that says what arrived, the suite |
-//! | [`smtp`] | a real mail server, started by a test |
+//! | [`smtp`], [`postgres`] | a real mail server, a real database, started by a test |
 //! | [`world`] | the fake clock and the state folder in memory |
 
 mod bench;
@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod mail;
 mod overheard;
 mod picture;
+pub mod postgres;
 mod request;
 mod server;
 pub mod smtp;

@@ -1,17 +1,13 @@
 //! Counts that outlive their runs: written when they change, read by day, believed or not.
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and tell figures")]
 
+use crate::{Home, time};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use tallysheet_core::Decimal;
 use tallysheet_core::history::{Entry, Kept, Place, State};
-use tallysheet_store::{SnapshotOf, Sqlite, Store};
-
-fn time(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
+use tallysheet_store::{SnapshotOf, Store};
 
 fn place(company: &str, integration: &str, metric: &str) -> Place {
     Place {
@@ -48,12 +44,12 @@ fn birch<'a>(run_id: &'a str, at: &str, devices: Entry) -> SnapshotOf<'a> {
     }
 }
 
-async fn kept(store: &Sqlite) -> Kept {
+async fn kept(store: &dyn Store) -> Kept {
     store.counts(Timestamp::MIN, Timestamp::MAX).await.unwrap()
 }
 
 /// `2026-11-01 5`, a line a day.
-async fn days(store: &Sqlite) -> Vec<String> {
+async fn days(store: &dyn Store) -> Vec<String> {
     let of_each = kept(store).await.by_day(&TimeZone::UTC);
     let told = of_each.iter().flat_map(|days| &days.days).map(|day| {
         let doubt = if day.entry.good { "" } else { "?" };
@@ -65,14 +61,13 @@ async fn days(store: &Sqlite) -> Vec<String> {
     told.collect()
 }
 
-async fn last_good(store: &Sqlite) -> Option<(Decimal, String)> {
+async fn last_good(store: &dyn Store) -> Option<(Decimal, String)> {
     let baseline = store.baseline(&BTreeSet::from(["rmm".to_owned()])).await.unwrap();
     baseline.counts.first().map(|good| (good.value, good.at.to_string()))
 }
 
-#[tokio::test]
-async fn what_stays_is_written_once_and_read_every_day() {
-    let store = Sqlite::in_memory().unwrap();
+pub(crate) async fn what_stays_is_written_once_and_read_every_day(home: Home) {
+    let store = home.open().await;
     for (run, at, devices) in [
         ("r1", "2026-11-01T06:00:00Z", counted(5)),
         ("r2", "2026-11-02T06:00:00Z", counted(5)),
@@ -87,15 +82,14 @@ async fn what_stays_is_written_once_and_read_every_day() {
     store.keep_counts(&silent).await.unwrap();
     let gone = SnapshotOf { counts: Vec::new(), ..birch("r6", "2026-11-06T06:00:00Z", FAILED) };
     store.keep_counts(&gone).await.unwrap();
-    let rows = kept(&store).await.series.iter().map(|(_, entries)| entries.len()).sum::<usize>();
+    let rows = kept(&*store).await.series.iter().map(|(_, entries)| entries.len()).sum::<usize>();
     assert_eq!(rows, 4, "5, failed, 5, gone");
     let expected = ["2026-11-01 5", "2026-11-02 5", "2026-11-03 failed", "2026-11-04 5", "2026-11-06 gone"];
-    assert_eq!(days(&store).await, expected);
+    assert_eq!(days(&*store).await, expected);
 }
 
-#[tokio::test]
-async fn the_last_run_of_a_day_stands_for_it_and_a_failure_undoes_no_count() {
-    let store = Sqlite::in_memory().unwrap();
+pub(crate) async fn the_last_run_of_a_day_stands_for_it_and_a_failure_undoes_no_count(home: Home) {
+    let store = home.open().await;
     for (run, at, devices) in [
         ("r1", "2026-11-01T06:00:00Z", counted(5)),
         ("r2", "2026-11-01T18:00:00Z", counted(7)),
@@ -105,43 +99,41 @@ async fn the_last_run_of_a_day_stands_for_it_and_a_failure_undoes_no_count() {
         store.keep_counts(&birch(run, at, devices)).await.unwrap();
     }
     store.keep_counts(&birch("r4", "2026-11-02T03:30:00Z", counted(99))).await.unwrap();
-    assert_eq!(days(&store).await, ["2026-11-01 7", "2026-11-02 8"], "and the same run again changes nothing");
+    assert_eq!(days(&*store).await, ["2026-11-01 7", "2026-11-02 8"], "and the same run again changes nothing");
     let new_york = TimeZone::get("America/New_York").unwrap();
-    let there = kept(&store).await.by_day(&new_york);
+    let there = kept(&*store).await.by_day(&new_york);
     let told: Vec<_> = there[0].days.iter().map(|day| (day.date.to_string(), day.entry.value)).collect();
     assert_eq!(told, [("2026-11-01".to_owned(), Some(8.into()))], "03:30 in London is the evening before in New York");
 }
 
-#[tokio::test]
-async fn what_is_not_believed_is_no_last_good_count_until_it_is_accepted() {
-    let store = Sqlite::in_memory().unwrap();
+pub(crate) async fn what_is_not_believed_is_no_last_good_count_until_it_is_accepted(home: Home) {
+    let store = home.open().await;
     let keep = |run: &'static str, at: &'static str, devices| {
-        let store = &store;
+        let store = &*store;
         async move { store.keep_counts(&birch(run, at, devices)).await.unwrap() }
     };
-    assert_eq!(last_good(&store).await, None);
+    assert_eq!(last_good(&*store).await, None);
     keep("r1", "2026-11-01T06:00:00Z", counted(14)).await;
     keep("r2", "2026-11-02T06:00:00Z", counted(14)).await;
     keep("r3", "2026-11-03T06:00:00Z", FAILED).await;
     keep("r4", "2026-11-04T06:00:00Z", implausible(0)).await;
     keep("r5", "2026-11-05T06:00:00Z", implausible(0)).await;
     let good = Some((14.into(), "2026-11-02T06:00:00Z".to_owned()));
-    assert_eq!(last_good(&store).await, good, "neither the failure nor the fall");
+    assert_eq!(last_good(&*store).await, good, "neither the failure nor the fall");
     let none = store.accept("r5", Some(&["Quarry".to_owned()])).await.unwrap().unwrap();
     assert!(none.is_empty());
-    assert_eq!(last_good(&store).await, good);
+    assert_eq!(last_good(&*store).await, good);
     assert_eq!(store.accept("r0", None).await.unwrap(), None, "an unknown run");
     let accepted = store.accept("r5", Some(&["birch".to_owned()])).await.unwrap().unwrap();
     assert_eq!((accepted.len(), accepted[0].value), (1, Some(0.into())));
-    assert_eq!(last_good(&store).await, Some((0.into(), "2026-11-05T06:00:00Z".to_owned())));
+    assert_eq!(last_good(&*store).await, Some((0.into(), "2026-11-05T06:00:00Z".to_owned())));
     assert!(store.accept("r5", None).await.unwrap().unwrap().is_empty(), "once is enough");
     keep("r6", "2026-11-06T06:00:00Z", NOT_MAPPED).await;
-    assert_eq!(last_good(&store).await, None, "a blank that is believed is compared with nothing");
+    assert_eq!(last_good(&*store).await, None, "a blank that is believed is compared with nothing");
 }
 
-#[tokio::test]
-async fn rows_that_are_gone_and_too_few_orgs_are_accepted_too() {
-    let store = Sqlite::in_memory().unwrap();
+pub(crate) async fn rows_that_are_gone_and_too_few_orgs_are_accepted_too(home: Home) {
+    let store = home.open().await;
     store.keep_counts(&birch("r1", "2026-11-01T06:00:00Z", counted(14))).await.unwrap();
     let gone = SnapshotOf {
         counts: Vec::new(),
@@ -152,16 +144,15 @@ async fn rows_that_are_gone_and_too_few_orgs_are_accepted_too() {
     };
     store.keep_counts(&gone).await.unwrap();
     let orgs = || async { store.baseline(&BTreeSet::from(["rmm".to_owned()])).await.unwrap().orgs["rmm"].0 };
-    assert_eq!((last_good(&store).await.unwrap().0, orgs().await), (14.into(), 12));
+    assert_eq!((last_good(&*store).await.unwrap().0, orgs().await), (14.into(), 12));
     let accepted = store.accept("r2", None).await.unwrap().unwrap();
     let told: Vec<_> = accepted.iter().map(|one| (one.company.as_deref(), one.column.as_str(), one.value)).collect();
     assert_eq!(told, [(Some("Birch"), "rmm: Devices", None), (None, "rmm", Some(2.into()))]);
-    assert_eq!((last_good(&store).await, orgs().await), (None, 2));
+    assert_eq!((last_good(&*store).await, orgs().await), (None, 2));
 }
 
-#[tokio::test]
-async fn old_counts_go_and_what_is_needed_stays() {
-    let store = Sqlite::in_memory().unwrap();
+pub(crate) async fn old_counts_go_and_what_is_needed_stays(home: Home) {
+    let store = home.open().await;
     for (run, at, devices) in [
         ("r1", "2024-11-01T06:00:00Z", counted(5)),
         ("r2", "2024-11-02T06:00:00Z", counted(9)),
@@ -171,34 +162,29 @@ async fn old_counts_go_and_what_is_needed_stays() {
         store.keep_counts(&birch(run, at, devices)).await.unwrap();
     }
     store.forget(None, Some(time("2026-01-01T00:00:00Z"))).await.unwrap();
-    assert_eq!(days(&store).await, ["2026-11-04 0?"]);
-    let entries: Vec<_> = kept(&store).await.series[0].1.iter().map(|(_, entry)| entry.value).collect();
+    assert_eq!(days(&*store).await, ["2026-11-04 0?"]);
+    let entries: Vec<_> = kept(&*store).await.series[0].1.iter().map(|(_, entry)| entry.value).collect();
     assert_eq!(entries, [Some(9.into()), Some(0.into())], "the last good one stays, however old");
-    assert_eq!(last_good(&store).await.unwrap().0, 9.into());
+    assert_eq!(last_good(&*store).await.unwrap().0, 9.into());
 }
 
-#[tokio::test]
-async fn names_are_those_of_today() {
-    let store = Sqlite::in_memory().unwrap();
+pub(crate) async fn names_are_those_of_today(home: Home) {
+    let store = home.open().await;
     store.keep_counts(&birch("r1", "2026-11-01T06:00:00Z", counted(5))).await.unwrap();
     let mut renamed = birch("r2", "2026-11-02T06:00:00Z", counted(5));
     renamed.counts[0].0.company = "Birch Dental Ltd".into();
     renamed.counts[0].0.title = "RMM: Devices".into();
     store.keep_counts(&renamed).await.unwrap();
-    let kept = kept(&store).await;
+    let kept = kept(&*store).await;
     assert_eq!(kept.series.len(), 1);
     let place = &kept.series[0].0;
     assert_eq!((place.company.as_str(), place.title.as_str()), ("Birch Dental Ltd", "RMM: Devices"));
 }
 
 /// A year of daily runs of 200 companies with 60 columns, of which two in a hundred move each day.
-/// `cargo test -p tallysheet-store --test counts -- --ignored --nocapture`
-#[tokio::test]
-#[ignore = "takes a minute; its size and speed stand in the reference"]
-async fn a_year_stays_small_and_quick() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("year.db");
-    let store = Sqlite::open(&path).unwrap();
+/// `cargo test -p tallysheet-store --test stores -- --ignored --nocapture`
+pub(crate) async fn a_year_stays_small_and_quick(home: Home) {
+    let store = home.open().await;
     let orgs: BTreeMap<String, usize> = (0..12).map(|number| (format!("vendor-{number}"), 200)).collect();
     let start = time("2026-01-01T06:00:00Z");
     for day in 0..365_i64 {
@@ -228,11 +214,27 @@ async fn a_year_stays_small_and_quick() {
     let baseline = store.baseline(&orgs.keys().cloned().collect()).await.unwrap();
     let compared = began.elapsed();
     let began = Instant::now();
-    let kept = kept(&store).await;
+    let kept = kept(&*store).await;
     let read = began.elapsed();
     let days = kept.by_day(&TimeZone::UTC);
-    let size = std::fs::metadata(&path).unwrap().len();
-    eprintln!("{size} bytes; baseline {compared:?}, read {read:?}, by day {:?}", began.elapsed());
+    let size = home.size();
+    eprintln!("{size:?} bytes; baseline {compared:?}, read {read:?}, by day {:?}", began.elapsed());
     assert_eq!((baseline.counts.len(), days.len(), days[0].days.len()), (12_000, 12_000, 365));
-    assert!(size < 20_000_000, "{size}");
+    assert!(size.is_none_or(|size| size < 20_000_000), "{size:?}");
+}
+
+/// Each is written as what differs from the one before it, so there must be one before it.
+pub(crate) async fn two_processes_count_at_once(home: Home) {
+    let (one, two) = (home.open().await, home.open().await);
+    for number in 0..20_i64 {
+        let (a, b) = (format!("a{number}"), format!("b{number}"));
+        let at = format!("2026-11-{:02}T06:00:00Z", number + 1);
+        let (odd, even) = (birch(&a, &at, counted(1)), birch(&b, &at, counted(2)));
+        let (one, two) = tokio::join!(one.keep_counts(&odd), two.keep_counts(&even));
+        one.and(two).unwrap();
+    }
+    let kept = kept(&*one).await;
+    let entries = &kept.series[0].1;
+    assert!(entries.windows(2).all(|two| two[0].1 != two[1].1 && two[0].0 < two[1].0), "{entries:?}");
+    assert_eq!(kept.snapshots.len(), 40);
 }
