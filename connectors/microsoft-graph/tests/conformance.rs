@@ -59,7 +59,7 @@ fn organization(tenant: &str) -> Exchange {
 
 /// A token and the two lists of a tenant.
 fn tenant(id: &'static str, form: Form, skus: Value, subscriptions: Value) -> [Exchange; 3] {
-    let select = "skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits";
+    let select = "id,skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits";
     [
         token(id, form).scope(id),
         get(id, "/subscribedSkus", select).reply(skus).scope(id),
@@ -329,7 +329,7 @@ async fn licences(change: impl FnOnce(&mut Value), rows: Value) -> (Vec<(String,
 }
 
 fn row(part: &str, consumed: u32, units: &Value) -> Value {
-    json!({ "skuId": format!("id-of-{part}"), "skuPartNumber": part, "appliesTo": "User", "capabilityStatus": "Enabled",
+    json!({ "id": format!("account_{part}"), "skuId": format!("id-of-{part}"), "skuPartNumber": part, "appliesTo": "User", "capabilityStatus": "Enabled",
         "consumedUnits": consumed, "prepaidUnits": units })
 }
 

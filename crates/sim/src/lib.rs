@@ -14,9 +14,11 @@
 //! | `files` | `tallysheet.toml` and `companies.csv` |
 //! | `expected` | the sheet that a correct run must make |
 //! | `server` | the listener, the count of calls, the latency |
+//! | `chaos` | what goes wrong between the vendors and their callers, where that is asked for |
 
 mod bills;
 mod books;
+mod chaos;
 mod desk;
 mod expected;
 mod files;
@@ -28,6 +30,7 @@ mod vendors;
 
 pub use bills::{BilledLine, BilledProduct, Bills, LineKind, PRODUCTS, WriteFault};
 pub use books::Truth;
+pub use chaos::{Chaos, Disturbed};
 pub use desk::{Desk, Fault, OWN_COMPANY, Ticket};
 pub use expected::{Expected, ExpectedRow};
 
@@ -51,11 +54,20 @@ pub struct Options {
     pub latency: Duration,
     /// The PSA that the MSP has.
     pub psa: &'static str,
+    /// What goes wrong on the way; nothing without.
+    pub chaos: Option<Chaos>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { companies: 25, seed: 7, devices_per_company: 16, latency: Duration::ZERO, psa: "connectwise-psa" }
+        Self {
+            companies: 25,
+            seed: 7,
+            devices_per_company: 16,
+            latency: Duration::ZERO,
+            psa: "connectwise-psa",
+            chaos: None,
+        }
     }
 }
 
@@ -78,7 +90,7 @@ impl Simulation {
         let all = vendors::all(&msp, &listener.url, options.psa);
         let All { mut vendors, desk, bills, delivery } =
             all.ok_or_else(|| Error::config(format!("there is no PSA `{}` in the simulation", options.psa)))?;
-        let server = listener.serve(&mut vendors, options.latency);
+        let server = listener.serve(&mut vendors, options.latency, options.chaos);
         bills.fill(&msp, &Expected::of(&msp, &vendors));
         Ok(Self { msp, vendors, desk, bills, delivery, psa: options.psa, server })
     }
@@ -126,6 +138,11 @@ impl Simulation {
     /// How many calls all vendors have had.
     pub fn total_calls(&self) -> usize {
         self.calls().values().sum()
+    }
+
+    /// What went wrong on the way, in its order.
+    pub fn disturbed(&self) -> Vec<Disturbed> {
+        self.server.disturbed()
     }
 
     /// What is to be seen in the sheet, in plain lines.

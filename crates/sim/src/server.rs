@@ -1,5 +1,6 @@
 //! One port for all vendors, each under a path prefix of its own.
 
+use crate::chaos::{Chaos, Disturbed, Faults, disturb};
 use crate::vendors::Vendor;
 use axum::Router;
 use axum::extract::Request;
@@ -23,6 +24,7 @@ pub(crate) struct Listener {
 /// A served port. Serving ends when this is dropped.
 pub(crate) struct Server {
     calls: BTreeMap<&'static str, Arc<AtomicUsize>>,
+    faults: Option<Arc<Faults>>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -37,12 +39,14 @@ pub(crate) async fn listen() -> Result<Listener> {
 }
 
 impl Listener {
-    pub(crate) fn serve(self, vendors: &mut [Vendor], latency: Duration) -> Server {
+    pub(crate) fn serve(self, vendors: &mut [Vendor], latency: Duration, chaos: Option<Chaos>) -> Server {
+        let faults = chaos.map(|chaos| Arc::new(Faults::new(chaos)));
         let mut app = Router::new();
         let mut calls = BTreeMap::new();
         for vendor in vendors {
             let count = Arc::new(AtomicUsize::new(0));
-            app = app.merge(counted(std::mem::take(&mut vendor.routes), &count, latency));
+            let routes = disturbed(std::mem::take(&mut vendor.routes), faults.as_ref());
+            app = app.merge(counted(routes, &count, latency));
             calls.insert(vendor.name, count);
         }
         let (stop, stopped) = oneshot::channel::<()>();
@@ -56,7 +60,7 @@ impl Listener {
             // A listener on loopback that fails has no one to tell: its callers see that nobody answers.
             let _ = server.await;
         });
-        Server { calls, _stop: stop }
+        Server { calls, faults, _stop: stop }
     }
 }
 
@@ -64,6 +68,15 @@ impl Server {
     pub(crate) fn calls(&self) -> BTreeMap<&'static str, usize> {
         self.calls.iter().map(|(name, count)| (*name, count.load(Ordering::Relaxed))).collect()
     }
+
+    pub(crate) fn disturbed(&self) -> Vec<Disturbed> {
+        self.faults.as_ref().map(|faults| faults.disturbed()).unwrap_or_default()
+    }
+}
+
+fn disturbed(routes: Router, faults: Option<&Arc<Faults>>) -> Router {
+    let Some(faults) = faults.cloned() else { return routes };
+    routes.layer(from_fn(move |request: Request, next: Next| disturb(Arc::clone(&faults), request, next)))
 }
 
 fn counted(routes: Router, count: &Arc<AtomicUsize>, latency: Duration) -> Router {
@@ -81,6 +94,6 @@ fn counted(routes: Router, count: &Arc<AtomicUsize>, latency: Duration) -> Route
 }
 
 #[expect(clippy::disallowed_methods, reason = "the vendors' slowness is not a wait of ours")]
-async fn pause(latency: Duration) {
+pub(crate) async fn pause(latency: Duration) {
     tokio::time::sleep(latency).await;
 }
