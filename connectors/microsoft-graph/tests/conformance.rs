@@ -380,6 +380,16 @@ async fn the_grace_period_counts_unless_told_otherwise_and_a_null_unit_is_none()
 }
 
 #[tokio::test]
+async fn a_row_that_comes_twice_is_one_and_units_below_zero_are_not_known() {
+    let acme = row("ACME", 3, &json!({ "enabled": 4 }));
+    let bolt = row("BOLT", 2, &json!({ "enabled": 9, "warning": -3 }));
+    let (values, _) = licences(|_| (), json!([acme, bolt, acme])).await;
+    let purchased = values.iter().find(|(label, _)| label == "BOLT (purchased)").unwrap();
+    assert!(purchased.1.contains("MissingValue"), "{values:?}");
+    assert!(values.contains(&("ACME (purchased)".to_owned(), "4".to_owned())), "{values:?}");
+}
+
+#[tokio::test]
 async fn a_tenant_is_asked_once_however_its_id_is_spelled_and_kept_as_the_companies_file_spells_it() {
     let mut case = case();
     let id = "ABCDEF00-0000-4000-8000-000000000007";
