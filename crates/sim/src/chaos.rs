@@ -14,7 +14,7 @@
 //!   that would come after a page.
 //! - A whole list that is empty where it may be: `[]` for a list that is the whole answer.
 //! - A fact that is null although it is documented (a class, a status, a mark): vendors leave such out every day, and each
-//!   connector's page says how that is read. Counted numbers, lists and objects do become null, and are left out.
+//!   connector's page says how that is read. Counted numbers and the lists of an answer do become null, and are left out.
 //! - 404 and 403: they are answers ("there is none", "you may not"), which each vendor's own tests hold.
 //! - A total alone that is another number is noticed, and is no wrong number; it is not drawn, as a lost row is the same.
 

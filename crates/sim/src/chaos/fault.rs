@@ -116,6 +116,9 @@ const CHANGES: &[Change] = &[
     Change::HugeNumber,
     Change::NegativeNumber,
     Change::Lifetime,
+];
+
+const OF_PAGES: &[Change] = &[
     Change::RepeatedPage,
     Change::RepeatedPage,
     Change::RepeatedCursor,
@@ -165,8 +168,10 @@ impl Instead {
 }
 
 impl Change {
+    /// One in three is of pages: there are few of them, and most answers have none.
     pub(super) fn draw(rng: &mut Rng) -> Self {
-        CHANGES[rng.usize(..CHANGES.len())]
+        let changes = if rng.u8(0..3) == 0 { OF_PAGES } else { CHANGES };
+        changes[rng.usize(..changes.len())]
     }
 
     /// Whether a vendor's own documents allow for it: then it is no fault there.

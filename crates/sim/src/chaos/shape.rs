@@ -50,8 +50,10 @@ pub(super) fn gone_list(body: &Bytes, rng: &mut Rng) -> Option<Vec<u8>> {
     remove(body, rng, is_list)
 }
 
-fn is_list(_: &str, value: &Value) -> bool {
-    value.as_array().is_some_and(|rows| rows.iter().any(Value::is_object))
+/// A list of the answer, not of one of its rows: that may be evidence, of which there may be none.
+fn is_list(place: &str, value: &Value) -> bool {
+    let of_a_row = place.split('/').any(|step| step.parse::<usize>().is_ok());
+    !of_a_row && value.as_array().is_some_and(|rows| rows.iter().any(Value::is_object))
 }
 
 /// A number beyond all measure.
@@ -69,7 +71,7 @@ pub(super) fn negative_number(body: &Bytes, rng: &mut Rng) -> Option<Vec<u8>> {
 
 /// How long a token lives, of a clock or a configuration that is wrong.
 pub(super) fn lifetime(body: &Bytes, rng: &mut Rng) -> Option<Vec<u8>> {
-    let lifetime = |key: &str, value: &Value| key.to_lowercase().contains("expire") && !value.is_null();
+    let lifetime = |place: &str, value: &Value| key_of(place).to_lowercase().contains("expire") && !value.is_null();
     change(body, rng, lifetime, |_, _, rng| {
         let lives = [json!(0), json!(-1), json!(1), json!(u64::MAX), json!("9223372036854775807"), json!(null)];
         Some(lives[rng.usize(..lives.len())].clone())
@@ -82,8 +84,8 @@ fn is_identity(key: &str) -> bool {
     ["id", "name", "domain", "key", "code", "sku", "guid"].iter().any(|end| key.ends_with(end))
 }
 
-fn is_figure(key: &str, value: &Value) -> bool {
-    value.is_number() && !is_identity(key)
+fn is_figure(place: &str, value: &Value) -> bool {
+    value.is_number() && !is_identity(key_of(place))
 }
 
 /// Changes one value of those that are meant. Each kind of place is as likely as any other, however many rows there are.
@@ -112,7 +114,7 @@ fn remove(body: &Bytes, rng: &mut Rng, meant: impl Fn(&str, &Value) -> bool) -> 
 fn pick(whole: &Value, rng: &mut Rng, meant: &impl Fn(&str, &Value) -> bool) -> Option<String> {
     let mut kinds: BTreeMap<String, Vec<String>> = BTreeMap::new();
     collect(whole, &mut String::new(), &mut |place, value| {
-        if meant(key_of(place), value) {
+        if meant(place, value) {
             let kind: Vec<&str> =
                 place.split('/').map(|step| if step.parse::<usize>().is_ok() { "*" } else { step }).collect();
             kinds.entry(kind.join("/")).or_default().push(place.to_owned());
