@@ -289,8 +289,8 @@ async fn what_an_operator_must_know_is_told_with_tenant_and_sku() {
         [
             line(
                 "Alder Street Dental",
-                None,
-                "Microsoft 365 Business Premium (SPB): 2 expired and in the grace period, counted as purchased"
+                Some(Code::LeftOut),
+                "INVENTED_MAKER_PLAN (INVENTED_MAKER_PLAN): 1000000 left out: 10,000 units or more, taken as free"
             ),
             line(
                 "Alder Street Dental",
@@ -299,8 +299,8 @@ async fn what_an_operator_must_know_is_told_with_tenant_and_sku() {
             ),
             line(
                 "Alder Street Dental",
-                Some(Code::LeftOut),
-                "INVENTED_MAKER_PLAN (INVENTED_MAKER_PLAN): 1000000 left out: 10,000 units or more, taken as free"
+                None,
+                "Microsoft 365 Business Premium (SPB): 2 expired and in the grace period, counted as purchased"
             ),
             line(
                 "Elmhurst Family Practice",

@@ -3,6 +3,7 @@
 //!
 //! The days of `cargo test` are some hundred; `TALLYSHEET_SOAK_DAYS` says others.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::print_stdout, reason = "it tells its figures")]
 
 use schemars::JsonSchema;
 use serde::Deserialize;

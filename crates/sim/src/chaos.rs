@@ -85,9 +85,9 @@ impl Faults {
         let mut seen = self.seen();
         let (count, lasting) = seen.calls.entry(call.to_owned()).or_default();
         *count += 1;
-        if let Some((seed, left)) = lasting.take() {
-            *lasting = (left > 1).then_some((seed, left - 1));
-            return Some(Rng::with_seed(seed));
+        if let Some((dice, left)) = lasting.take() {
+            *lasting = (left > 1).then_some((dice, left - 1));
+            return Some(Rng::with_seed(dice));
         }
         let mut hasher = DefaultHasher::new();
         (self.chaos.seed, call, *count).hash(&mut hasher);
@@ -95,10 +95,10 @@ impl Faults {
         if rng.u32(0..1000) >= self.chaos.per_mille {
             return None;
         }
-        let seed = rng.u64(..);
+        let dice = rng.u64(..);
         let more = [0, 0, 0, 1, 2, 3, 9][rng.usize(..7)];
-        *lasting = (more > 0).then_some((seed, more));
-        Some(Rng::with_seed(seed))
+        *lasting = (more > 0).then_some((dice, more));
+        Some(Rng::with_seed(dice))
     }
 
     fn note(&self, call: &str, fault: impl std::fmt::Debug) {
@@ -184,14 +184,14 @@ impl Changed {
 
 /// What came so far, and then an end of the connection.
 fn broken(bytes: Bytes) -> Body {
-    let reset = || Err(io::Error::from(io::ErrorKind::ConnectionReset));
+    let lost = || Err(io::Error::from(io::ErrorKind::ConnectionReset));
     let rest = stream::once(async move {
         // What came so far goes out by itself.
         pause(Duration::from_millis(1)).await;
-        reset()
+        lost()
     });
     if bytes.is_empty() {
-        Body::from_stream(stream::iter([reset()]))
+        Body::from_stream(stream::iter([lost()]))
     } else {
         Body::from_stream(stream::iter([Ok(bytes)]).chain(rest))
     }
