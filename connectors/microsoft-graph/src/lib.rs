@@ -178,8 +178,10 @@ impl MicrosoftGraph {
                 let message = format!("{about}: {grace} expired and in the grace period, {counted} as purchased");
                 notices.push(Notice::info(None, message).about(&org.name));
             }
-            let assigned = row.consumed_units.map(|units| units.0);
-            let figures = [(Figure::Purchased, self.purchased(&row)), (Figure::Assigned, assigned)];
+            let purchased = self.purchased(&row);
+            // Where that is not known, neither is whether these are left out.
+            let assigned = row.consumed_units.map(|units| units.0).filter(|_| purchased.is_some() || !row.is_dead());
+            let figures = [(Figure::Purchased, purchased), (Figure::Assigned, assigned)];
             // What is bought for the tenant as a whole is assigned to nobody.
             let shown = if row.applies_to.as_deref() == Some("company") { &figures[..1] } else { &figures };
             fold.figures(&org.id, product, shown);
@@ -202,11 +204,10 @@ impl MicrosoftGraph {
 
     /// Why a row of licences does not count, and how many, if it does not (README, What is counted).
     fn left_out(&self, row: &Licence) -> Option<(&'static str, Decimal)> {
-        let is_dead = matches!(row.capability_status.as_deref(), Some("suspended" | "deleted" | "lockedout"));
         match self.purchased(row) {
             purchased if self.is_free(row.sku.part()) => Some((FREE, purchased.unwrap_or_default())),
             Some(purchased) if row.enabled()? >= HUGE => Some(("10,000 units or more, taken as free", purchased)),
-            Some(purchased) if purchased.is_zero() && is_dead => {
+            Some(purchased) if purchased.is_zero() && row.is_dead() => {
                 Some(("assigned on a dead subscription", row.consumed_units.map_or(purchased, |units| units.0)))
             }
             _ => None,

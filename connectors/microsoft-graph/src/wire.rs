@@ -81,7 +81,7 @@ pub(crate) struct Licence {
     #[serde(flatten)]
     pub(crate) sku: Sku,
     pub(crate) applies_to: Option<Word>,
-    pub(crate) capability_status: Option<Word>,
+    capability_status: Option<Word>,
     pub(crate) consumed_units: Option<Number>,
     prepaid_units: Option<Units>,
 }
@@ -94,6 +94,10 @@ struct Units {
 }
 
 impl Licence {
+    pub(crate) fn is_dead(&self) -> bool {
+        matches!(self.capability_status.as_deref(), Some("suspended" | "deleted" | "lockedout"))
+    }
+
     pub(crate) fn enabled(&self) -> Option<Decimal> {
         self.units(|units| units.enabled)
     }

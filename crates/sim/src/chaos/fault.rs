@@ -181,6 +181,10 @@ impl Change {
             Self::ArrayForObject => path.starts_with("/asio/"),
             // The lists of its answers may be null; each is told in the log.
             Self::NullList => path.starts_with("/sherweb/"),
+            // Without a total, a page that is not full and is the one before again means that there are no pages.
+            Self::RepeatedPage => path.starts_with("/dropsuite/"),
+            // An older field stands in for one that is not there.
+            Self::GoneNumber if path.starts_with("/huntress/") => true,
             // A unit of licences that is null is none of it.
             Self::NullNumber | Self::GoneNumber => path.contains("/subscribedSkus"),
             _ => false,

@@ -18,6 +18,8 @@ pub(super) fn wrong_type(body: &Bytes, rng: &mut Rng) -> Option<Vec<u8>> {
             let others = match value {
                 // Whose record it is stays told, or cannot be read.
                 Value::String(_) | Value::Number(_) if is_identity(key) => vec![json!([]), json!({}), json!([[7]])],
+                // A number as text is one of another value where it is a number.
+                Value::String(text) if text.parse::<f64>().is_ok() => vec![json!([]), json!({}), json!("many")],
                 Value::Number(_) => vec![json!("many"), json!(""), json!([]), json!({}), json!(true)],
                 Value::String(_) => vec![json!([]), json!({}), json!(7.5), json!([null])],
                 Value::Bool(_) => vec![json!("perhaps"), json!([]), json!({}), json!(7)],
