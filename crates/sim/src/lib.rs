@@ -130,7 +130,7 @@ impl Simulation {
 
     /// What is to be seen in the sheet, in plain lines.
     pub fn story(&self) -> Vec<String> {
-        self.vendors.iter().flat_map(|vendor| vendor.story.iter().cloned()).collect()
+        self.vendors.iter().flat_map(|vendor| vendor.story.iter().cloned()).chain(self.bills.story()).collect()
     }
 
     /// Whose each listed org is, by integration and id: the company's name in the companies file, or nobody's.
