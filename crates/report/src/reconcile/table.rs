@@ -20,20 +20,21 @@ const INDENT: &str = "\u{a0}\u{a0}";
 /// `all` is.
 pub fn reconcile_table(reconciliation: &Reconciliation, all: bool, width: Option<usize>, colours: bool) -> String {
     let wanted = reconciliation.variances.iter().filter(|variance| all || variance.class != Class::Equal);
-    table(reconciliation, wanted.map(Shown::of).collect(), width, colours)
+    table(reconciliation, &wanted.map(Shown::of).collect::<Vec<_>>(), width, colours)
 }
 
 /// The same with so many rows of those that come to most money.
 pub fn reconcile_top(reconciliation: &Reconciliation, most: usize, width: Option<usize>, colours: bool) -> String {
     let mut differing = reconciliation.variances.iter().filter(|variance| variance.class != Class::Equal);
-    let text = table(reconciliation, differing.by_ref().take(most).map(Shown::of).collect(), width, colours);
+    let shown: Vec<Shown> = differing.by_ref().take(most).map(Shown::of).collect();
+    let text = table(reconciliation, &shown, width, colours);
     match differing.count() {
         0 => text,
         more => format!("{text}and {more} more\n"),
     }
 }
 
-fn table(reconciliation: &Reconciliation, rows: Vec<Shown>, width: Option<usize>, colours: bool) -> String {
+fn table(reconciliation: &Reconciliation, rows: &[Shown], width: Option<usize>, colours: bool) -> String {
     let billing = Billing::of(reconciliation);
     let mut text = billing.headline() + "\n";
     for line in billing.lines() {
@@ -42,7 +43,7 @@ fn table(reconciliation: &Reconciliation, rows: Vec<Shown>, width: Option<usize>
     if rows.is_empty() {
         return text;
     }
-    text + "\n" + &draw(&rows, width, colours) + "\n"
+    text + "\n" + &draw(rows, width, colours) + "\n"
 }
 
 /// Company and product, class and notes, the numbers.
