@@ -242,7 +242,8 @@ impl Api {
     async fn receive(&self, call: &Call, request: reqwest::RequestBuilder) -> Result<Reply, (Error, bool)> {
         let mut response = request.send().await.map_err(|error| self.transport(call, &error))?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
-        let mut body = Vec::new();
+        let length = response.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut body = Vec::with_capacity(length.unwrap_or_default().min(MAX_BODY));
         while let Some(chunk) = response.chunk().await.map_err(|error| self.transport(call, &error))? {
             if body.len() + chunk.len() > MAX_BODY {
                 let message = format!("{} was answered with more than {MAX_BODY} bytes", self.describe(call));
