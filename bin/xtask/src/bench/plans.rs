@@ -64,8 +64,11 @@ fn until_empty(rows: usize, size: usize) -> usize {
     rows.div_ceil(size) + 1
 }
 
+/// The cheapest plan for lists of such lengths.
+type Cheapest = fn(&Lists) -> Plan;
+
 /// The plan of each integration of the simulated MSP.
-pub(crate) const PLANS: &[(&str, fn(&Lists) -> Plan)] = &[
+pub(crate) const PLANS: &[(&str, Cheapest)] = &[
     // The account's list tells too few devices of some sites: these are asked themselves.
     ("datto-rmm", |has| {
         let lists = [pages(has["sites"], 250), pages(has["devices"], 250)];

@@ -98,6 +98,6 @@ impl Scenario {
     pub(crate) fn config(&self, lifted: &str) -> String {
         let lifts = |line: &str| ["requests_per_minute", "max_concurrency"].iter().any(|key| line.starts_with(key));
         let lines = lifted.lines().filter(|line| !self.limited || !lifts(line));
-        lines.map(|line| format!("{line}\n")).collect()
+        lines.collect::<Vec<_>>().join("\n") + "\n"
     }
 }
