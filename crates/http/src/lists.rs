@@ -6,9 +6,9 @@ use crate::paging::{Next, Pages, Part, Position, Walk};
 use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
+use tallysheet_core::Result;
 use tallysheet_core::tally::{Listed, Seen, as_stated};
 use tallysheet_core::wire::Id;
-use tallysheet_core::{ErrorKind, Result};
 
 impl Api {
     /// What stands at `path/ID` for each of these ids, asked for side by side. What the vendor has not is not there.
@@ -32,8 +32,17 @@ impl Api {
         id: impl Fn(&T) -> &Id,
         part: impl FnMut(P, &Position<'_>) -> Part<T>,
     ) -> Result<BTreeMap<String, T>> {
-        let (what, mut rows) = (format!("rows in answer to {}", self.describe(&first)), Listed::default());
-        let stated = self.each(first, part, |row| rows.add(id(&row).0.clone(), row)).await?;
+        self.listed(Walk::new(self.clone(), first), id, part).await
+    }
+
+    async fn listed<P: DeserializeOwned, T>(
+        &self,
+        walk: Walk,
+        id: impl Fn(&T) -> &Id,
+        part: impl FnMut(P, &Position<'_>) -> Part<T>,
+    ) -> Result<BTreeMap<String, T>> {
+        let (what, mut rows) = (format!("rows in answer to {}", walk.described()), Listed::default());
+        let stated = walked(walk, part, |row| rows.add(id(&row).0.clone(), row)).await?;
         rows.stated(stated);
         rows.finish(&what)
     }
@@ -85,17 +94,10 @@ impl Api {
         &self,
         first: Call,
         id: impl Fn(&T) -> &Id,
-        mut part: impl FnMut(P, &Position<'_>) -> Part<T>,
+        part: impl FnMut(P, &Position<'_>) -> Part<T>,
     ) -> Result<Option<BTreeMap<String, T>>> {
-        let mut begun = false;
-        let listed = self.list(first, id, |page, at| {
-            begun = true;
-            part(page, at)
-        });
-        match listed.await {
-            Err(error) if error.kind() == ErrorKind::NotFound && !begun => Ok(None),
-            listed => listed.map(Some),
-        }
+        let Some(reply) = self.find_reply(&first).await? else { return Ok(None) };
+        self.listed(Walk::begun(self.clone(), first, reply), id, part).await.map(Some)
     }
 
     /// All rows of a list that has neither ids nor a total.
@@ -114,18 +116,10 @@ impl Api {
     pub async fn each<P: DeserializeOwned, T>(
         &self,
         first: Call,
-        mut part: impl FnMut(P, &Position<'_>) -> Part<T>,
-        mut row: impl FnMut(T),
+        part: impl FnMut(P, &Position<'_>) -> Part<T>,
+        row: impl FnMut(T),
     ) -> Result<Option<usize>> {
-        let (mut walk, mut total) = (Walk::new(self.clone(), first), None);
-        while let Some((call, reply)) = walk.step().await? {
-            let Part { rows, stated, next } = part(reply.json()?, &walk.position(&reply));
-            walk.follow(call, next)?;
-            rows.into_iter().for_each(&mut row);
-            // Where pages differ, the largest stands: a row that went away pulls another one over the edge, unseen.
-            total = total.max(stated);
-        }
-        Ok(total)
+        walked(Walk::new(self.clone(), first), part, row).await
     }
 
     /// The same for several lists side by side; a row that stands in two of them is one.
@@ -148,4 +142,20 @@ impl Api {
     {
         Pages::new(self.clone(), first, next)
     }
+}
+
+async fn walked<P: DeserializeOwned, T>(
+    mut walk: Walk,
+    mut part: impl FnMut(P, &Position<'_>) -> Part<T>,
+    mut row: impl FnMut(T),
+) -> Result<Option<usize>> {
+    let mut total = None;
+    while let Some((call, reply)) = walk.step().await? {
+        let Part { rows, stated, next } = part(reply.json()?, &walk.position(&reply));
+        walk.follow(call, next)?;
+        rows.into_iter().for_each(&mut row);
+        // Where pages differ, the largest stands: a row that went away pulls another one over the edge, unseen.
+        total = total.max(stated);
+    }
+    Ok(total)
 }
