@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::counts::{Counts, Standing};
 use crate::error::Result;
 use crate::model::VendorOrg;
-use crate::run::Notice;
+use crate::notice::Notice;
 use crate::ticket::{
     Attachment, Body, Created, DeskLimits, Found, NewTicket, PreparedForm, TicketForm, TicketRef, TicketSearch,
 };

@@ -2,7 +2,7 @@
 //! counts in, marks and notices out.
 
 use crate::code::Code;
-use crate::run::{Level, Notice, Phase};
+use crate::notice::{Level, Notice, Phase};
 use crate::sheet::{Blank, Cell, Column, Flag, Row, Sheet};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
