@@ -21,7 +21,7 @@ use tallysheet_core::{Context, Error, ErrorKind, Identity, Result, World};
 
 /// What every vendor sees as the caller.
 const USER_AGENT: &str = concat!("Tallysheet/", env!("CARGO_PKG_VERSION"));
-/// More than any page that a vendor sends: larger is a fault.
+/// More than any page that a vendor sends, unpacked: larger is a fault. Headers have hyper's own limits (100 of them).
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
 /// How often and how patiently a request is repeated.
@@ -430,7 +430,8 @@ impl Api {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { request: self.describe(call), status, headers, body })
+        let is_secret_place = matches!(call.target, Target::Whole(_));
+        Ok(Reply { request: self.describe(call), is_secret_place, status, headers, body })
     }
 
     /// Hands an answer to a probe, with names only of what was sent.

@@ -1,6 +1,7 @@
 //! An answer: its class, and its strict decoding. What an answer says is never put into an error: it may hold
 //! secrets or a customer's data.
 
+use reqwest::Url;
 use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use tallysheet_core::{Error, ErrorKind, Result};
 #[derive(Clone)]
 pub struct Reply {
     pub(crate) request: String,
+    /// The address is the user's whole one (a webhook), and secret as a whole.
+    pub(crate) is_secret_place: bool,
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
@@ -140,12 +143,22 @@ impl Reply {
             500..=599 => (ErrorKind::Unavailable, "the vendor has a fault: try later"),
             _ => (ErrorKind::BadResponse, "the vendor did not accept the request"),
         };
-        let target = self.header("location").filter(|_| (300..=399).contains(&status)).and_then(|to| {
-            // The address without its query: that may hold anything.
-            Some(format!(" to {}", to.split(['?', '#']).next()?))
-        });
+        let location = self.header("location").filter(|_| (300..=399).contains(&status));
+        let target = location.and_then(|to| self.shown(to)).map(|to| format!(" to {to}"));
         Error::new(kind, format!("{} was answered with {status}{}", self.request, target.unwrap_or_default()))
             .advice(advice)
+    }
+}
+
+impl Reply {
+    /// Where a redirect leads, without what may be a secret: user, password and query; the path too, where that of the
+    /// request is one.
+    fn shown(&self, to: &str) -> Option<String> {
+        let Ok(url) = Url::parse(to) else {
+            return to.split(['?', '#']).next().filter(|_| !self.is_secret_place).map(str::to_owned);
+        };
+        let path = if self.is_secret_place { "" } else { url.path() };
+        Some(format!("{}{path}", url.origin().ascii_serialization()))
     }
 }
 
@@ -175,7 +188,13 @@ mod tests {
         let values = headers.iter().filter_map(|(name, value)| {
             Some((reqwest::header::HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
         });
-        Reply { request: "GET /x".to_owned(), status: 429, headers: values.collect(), body: body.as_bytes().to_vec() }
+        Reply {
+            request: "GET /x".to_owned(),
+            is_secret_place: false,
+            status: 429,
+            headers: values.collect(),
+            body: body.as_bytes().to_vec(),
+        }
     }
 
     proptest! {
