@@ -1,6 +1,7 @@
-//! What maintainers run: `new-connector SLUG TITLE`, `docs [--check]`, `tidy`.
+//! What maintainers run: `new-connector SLUG TITLE`, `docs [--check]`, `dist DIR`, `tidy`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
+mod dist;
 mod docs;
 mod new_connector;
 mod tidy;
@@ -12,6 +13,7 @@ const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
 
   new-connector SLUG TITLE   make a connector that fails only its own to-dos
   docs [--check]             write the generated parts of docs/ (or fail where they are out of date)
+  dist DIR                   write shell completions and manual pages of the program there
   tidy                       check which room depends on which";
 
 fn main() -> ExitCode {
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
         ["new-connector", slug, title] => new_connector::make(&root(), slug, title),
         ["docs"] => docs::write(&root()),
         ["docs", "--check"] => docs::check(&root()),
+        ["dist", folder] => dist::write(Path::new(folder)),
         ["tidy"] => tidy::check(&root()),
         _ => Err(USAGE.to_owned()),
     };
