@@ -1,6 +1,8 @@
 //! What maintainers run: `new-connector SLUG TITLE`, `docs [--check]`, `dist DIR`, `tidy`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
+#[cfg(test)]
+mod claims;
 mod dist;
 mod docs;
 mod new_connector;
