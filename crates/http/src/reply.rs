@@ -184,6 +184,12 @@ mod tests {
     use proptest::prelude::*;
     use reqwest::header::HeaderValue;
 
+    #[derive(serde::Deserialize)]
+    struct Counted {
+        #[allow(dead_code, reason = "only decoded")]
+        count: u32,
+    }
+
     fn reply(headers: &[(&'static str, &str)], body: &str) -> Reply {
         let values = headers.iter().filter_map(|(name, value)| {
             Some((reqwest::header::HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
@@ -231,7 +237,7 @@ mod tests {
         #[test]
         fn an_answer_is_no_part_of_an_error(secret in "planted-[a-z]{3,9}", shape in 0..8_usize) {
             let bodies = [
-                format!("{secret}"),
+                secret.clone(),
                 format!("\"{secret}, expected {secret}\""),
                 format!("{{\"count\": \"{secret}\", \"{secret}\": 1}}"),
                 format!("{{\"count\": {{\"{secret}\": [\"{secret}\"]}}}}"),
@@ -240,11 +246,6 @@ mod tests {
                 format!("[\"{secret}\", 1]{secret}"),
                 format!("{{\"count\": 1, \"count\": \"{secret}\"}}"),
             ];
-            #[derive(serde::Deserialize)]
-            struct Counted {
-                #[allow(dead_code, reason = "only decoded")]
-                count: u32,
-            }
             let reply = reply(&[], &bodies[shape]);
             let errors = [
                 reply.json::<Counted>().err(),

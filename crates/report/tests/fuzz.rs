@@ -51,13 +51,13 @@ fn names() -> impl Strategy<Value = String> {
 /// A run in which a name stands wherever a foreign text can stand.
 fn with(name: &str, digits: &str) -> Run {
     let mut company = row(name, vec![text(name), number(digits)]);
-    company.notes = name.to_owned();
+    name.clone_into(&mut company.notes);
     company.carried = vec![name.to_owned()];
     let mut org = company.clone();
     org.unmapped = true;
-    org.key = name.to_owned();
+    name.clone_into(&mut org.key);
     let mut amount = column("Sentry", name, ColumnKind::Number);
-    amount.unit = name.to_owned();
+    name.clone_into(&mut amount.unit);
     let mut made = run(Sheet {
         notes: true,
         carried: vec![name.to_owned()],
@@ -69,7 +69,7 @@ fn with(name: &str, digits: &str) -> Run {
     for entry in &mut made.log {
         entry.notice.integration = Some(name.to_owned());
         entry.notice.company = Some(name.to_owned());
-        entry.notice.message = name.to_owned();
+        name.clone_into(&mut entry.notice.message);
     }
     made
 }

@@ -79,7 +79,7 @@ impl Change {
             }
         }
         let text = changed.to_string();
-        let raw = if let Self::Raw(raw) = self { raw } else { return (changed != *reply).then_some(text) };
+        let Self::Raw(raw) = self else { return (changed != *reply).then_some(text) };
         Some(text.replace(&format!("\"{RAW}\""), raw))
     }
 }
@@ -111,7 +111,7 @@ pub(crate) async fn mutated(bench: &Bench) -> Vec<String> {
         let told = match run {
             Err(_) => Some("it panicked".to_owned()),
             Ok(run) if must_fail => not_missing(bench, ask, &run, &[Code::MissingValue, Code::BadResponse]),
-            Ok(run) => run.result.err().and_then(wrong),
+            Ok(run) => run.result.as_ref().err().and_then(wrong),
         };
         // Whoever is given another id may ask for what no exchange expects.
         let endless = bench.strays().unexpected.into_iter().filter(|line| line.contains("no end"));
@@ -124,7 +124,7 @@ pub(crate) async fn mutated(bench: &Bench) -> Vec<String> {
 }
 
 /// An error that is a defect of ours, or repeats the answer. A name that somebody must find may stand in one (`Config`).
-fn wrong(error: Error) -> Option<String> {
+fn wrong(error: &Error) -> Option<String> {
     let is_defect = error.kind() == ErrorKind::Internal;
     let repeats = error.kind() != ErrorKind::Config && error.to_string().contains(LIKE_OURS);
     (is_defect || repeats).then(|| format!("it failed so: {error}"))
@@ -240,7 +240,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map("[a-zA-Z]{1,8}", inner, 0..4).prop_map(|map| Value::from_iter(map)),
+            prop::collection::btree_map("[a-zA-Z]{1,8}", inner, 0..4).prop_map(Value::from_iter),
         ]
     })
 }
