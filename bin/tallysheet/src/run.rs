@@ -66,7 +66,7 @@ async fn made(setup: &Setup, global: &Global, arguments: &RunArguments) -> Resul
 pub(crate) async fn collect(setup: &Setup, global: &Global, arguments: &RunArguments) -> Result<Run> {
     let mut plan = setup.assemble(arguments.only.clone(), !arguments.no_deliver)?.plan()?;
     add_output(&mut plan, arguments)?;
-    Ok(tallysheet_engine::run(plan, &*progress(global)).await)
+    Ok(Box::pin(tallysheet_engine::run(plan, &*progress(global))).await)
 }
 
 fn add_output(plan: &mut Plan, arguments: &RunArguments) -> Result<()> {

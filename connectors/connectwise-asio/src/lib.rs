@@ -174,7 +174,7 @@ impl ConnectwiseAsio {
 impl Device {
     /// Its one class (README, What is counted).
     fn class(&self) -> &'static MetricDef {
-        let system = self.os["product"].as_str().unwrap_or_default().to_lowercase();
+        let system = self.system.as_deref().unwrap_or_default();
         match (self.category.as_str(), self.kind()) {
             // Whatever it calls itself.
             ("cloud", _) => &OTHER,
@@ -182,7 +182,7 @@ impl Device {
             (_, "server") => &SERVERS,
             (_, "desktop" | "laptop" | "workstation") => &WORKSTATIONS,
             (_, "") if system.contains("server") => &SERVERS,
-            (_, "") if !system.trim().is_empty() => &WORKSTATIONS,
+            (_, "") if !system.is_empty() => &WORKSTATIONS,
             _ => &OTHER,
         }
     }

@@ -1,11 +1,17 @@
 //! What the vendor sends, as far as it is read. What only hints at something is a [`Value`]: its shape fails no run.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use tallysheet_core::wire::{Id, Moment, Word};
 use tallysheet_core::{Context, VendorOrg};
 use tallysheet_http::{Part, Position};
+
+/// The one word that is needed of many: an account has more devices than it has anything else.
+fn product<'de, D: Deserializer<'de>>(decoder: D) -> Result<Option<Word>, D::Error> {
+    let told = Value::deserialize(decoder)?;
+    Ok(Word::deserialize(&told["product"]).ok())
+}
 
 /// A page of v1: bare rows, or under their name.
 #[derive(Deserialize)]
@@ -73,8 +79,9 @@ pub(crate) struct Device {
     pub(crate) company: Id,
     #[serde(rename = "endpointType")]
     kind: Option<Word>,
-    #[serde(default)]
-    pub(crate) os: Value,
+    /// The name of its operating system, where it is told.
+    #[serde(rename = "os", default, deserialize_with = "product")]
+    pub(crate) system: Option<Word>,
     #[serde(skip)]
     pub(crate) category: String,
 }

@@ -89,28 +89,23 @@ impl CountSource for ImmyBot {
     }
 
     async fn counts(&self) -> Result<Counts> {
-        let (tenants, computers, persons) = try_join3(self.tenants(), self.computers(), self.persons()).await?;
-        let owners = computers.values().map(|row| &row.tenant_id).chain(persons.values().map(|row| &row.tenant_id));
-        let owners: BTreeSet<&Id> = owners.collect();
-        let is_gone = |tenant: &Tenant| tenant.marked_for_deletion_at_utc.is_some() && !owners.contains(&tenant.id);
-        let (gone, tenants): (Vec<_>, Vec<_>) = tenants.into_values().partition(is_gone);
-
-        let mut fold = Devices::new(METRICS);
-        for tenant in tenants {
-            let standing = tenant.standing();
-            fold.org(tenant.org(), standing);
-        }
-        for (id, row) in &computers {
-            let verdict = row.verdict(self.config.exclude_needs_onboarding);
-            fold.add(row.tenant_id.as_str(), &format!("computer {id}"), &verdict);
-        }
+        let (tenants, mut fold, persons) = try_join3(self.tenants(), self.computers(), self.persons()).await?;
+        let computers = fold.len();
         for (id, row) in &persons {
             let expired = row.expires.0.is_some_and(|end| end < self.cx.now());
             let verdict = Verdict::counted([&USERS]).left_out_if(expired, "expired");
             fold.add(row.tenant_id.as_str(), &format!("person {id}"), &verdict);
         }
+        let owners: BTreeSet<String> = fold.org_ids().map(str::to_owned).collect();
+        let is_gone =
+            |tenant: &Tenant| tenant.marked_for_deletion_at_utc.is_some() && !owners.contains(tenant.id.as_str());
+        let (gone, tenants): (Vec<_>, Vec<_>) = tenants.into_values().partition(is_gone);
+        for tenant in tenants {
+            let standing = tenant.standing();
+            fold.org(tenant.org(), standing);
+        }
         let gone = gone.into_iter().map(|tenant| OrgCounts::whole(tenant.org(), Outcome::LeftOut(GONE)));
-        let vendor_totals = vec![(Metric::Fixed(&DEVICES), computers.len().into())];
+        let vendor_totals = vec![(Metric::Fixed(&DEVICES), computers.into())];
         Ok(Counts { orgs: fold.finish().into_iter().chain(gone).collect(), vendor_totals, ..Counts::default() })
     }
 }
@@ -146,21 +141,31 @@ impl ImmyBot {
     }
 
     /// The list was seen to lose rows: where it disagrees with its own total, it is read once more.
-    async fn computers(&self) -> Result<BTreeMap<String, Computer>> {
+    async fn computers(&self) -> Result<Devices> {
+        let answer = self.computers_once().await;
+        match answer.as_ref().map_err(Error::kind) {
+            Err(ErrorKind::TotalDiffers) => self.computers_once().await,
+            _ => answer,
+        }
+    }
+
+    async fn computers_once(&self) -> Result<Devices> {
         // Without this sort, pages repeat rows and drop others; without `includeOffline`, offline computers may lack.
         let first = Call::get("/api/v1/computers/paged").query("skip", 0).query("take", 500);
         let first = first.query("sort", "id").query("sortDesc", false).query("includeOffline", true);
         let mut read = 0;
-        let part = move |Page { count, results: rows }: Page, _: &Position<'_>| {
+        let part = |Page { count, results: rows }: Page, _: &Position<'_>| {
             read += rows.len();
             let next = if rows.is_empty() { Next::End } else { Next::until("skip", read, count) };
             Part { rows, stated: Some(count), next }
         };
-        let answer = self.api.list(first.clone(), |row: &Computer| &row.id, part).await;
-        match answer.as_ref().map_err(Error::kind) {
-            Err(ErrorKind::TotalDiffers) => self.api.list(first, |row: &Computer| &row.id, part).await,
-            _ => answer,
-        }
+        let mut fold = Devices::new(METRICS);
+        let add = |row: Computer| {
+            let verdict = row.verdict(self.config.exclude_needs_onboarding);
+            fold.add(row.tenant_id.as_str(), &format!("computer {}", row.id), &verdict);
+        };
+        self.api.stream(first, |row: &Computer| &row.id, part, add).await?;
+        Ok(fold)
     }
 }
 

@@ -47,7 +47,7 @@ pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
     let is_fixed_column = fixed_columns(&sources);
     let today = day(started_at, &plan.timezone);
     let Asked { collected, listed, billed } =
-        ask_all(sources, plan.directory.as_ref(), plan.reconciling.as_ref(), today, &world, progress).await;
+        Box::pin(ask_all(sources, plan.directory.as_ref(), plan.reconciling.as_ref(), today, &world, progress)).await;
     tell_collected(&collected, &mut log);
     let (companies, answered_directory) = match (&plan.directory, listed) {
         (Some(directory), Some(listed)) => {

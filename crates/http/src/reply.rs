@@ -60,6 +60,11 @@ impl Reply {
 
     /// Decodes the body strictly. The error names the place in the JSON and what was expected there, not what stood there.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        // Keeping track of the place takes as long as the decoding itself, so it is looked for where decoding fails.
+        serde_json::from_slice(&self.body).or_else(|_| self.json_or_place())
+    }
+
+    fn json_or_place<T: DeserializeOwned>(&self) -> Result<T> {
         let mut decoder = serde_json::Deserializer::from_slice(&self.body);
         let value = serde_path_to_error::deserialize(&mut decoder).map_err(|error| {
             let path = error.path().to_string();

@@ -203,6 +203,29 @@ impl Bills {
         self.state().lines = lines;
     }
 
+    /// What is to be seen of it.
+    pub(crate) fn story(&self) -> Vec<String> {
+        let state = self.state();
+        let of = |kind: LineKind| state.lines.iter().filter(|line| line.kind == kind).count();
+        let (cancelled, future, free) = (of(LineKind::Cancelled), of(LineKind::Future), of(LineKind::NotBilled));
+        let placeholder = state.lines.iter().find(|line| line.kind == LineKind::Billed && line.quantity == 0);
+        let mut story = Vec::new();
+        if !state.lines.is_empty() {
+            story.push(format!(
+                "The PSA bills {} products on two agreements a company. {cancelled} cancelled lines, {future} of the \
+                 future and {free} that cost nothing are no quantity.",
+                PRODUCTS.len()
+            ));
+        }
+        story.extend(placeholder.map(|line| {
+            format!(
+                "{}: a line of {} with quantity 0, kept for later: all of it is unbilled.",
+                line.company_name, line.product.name
+            )
+        }));
+        story
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

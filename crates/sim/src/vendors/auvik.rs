@@ -49,6 +49,7 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     ledger.books.orgs.push(org);
     // Not for this key.
     ledger.tenant(&locked, "locked", "client", Some(root));
+    ledger.books.list("devices", ledger.auvik.devices.len());
 
     Vendor {
         name: "auvik",

@@ -34,6 +34,7 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     if let Some(client) = ledger.cork.clients.last_mut() {
         client["hidden"] = json!(true);
     }
+    ledger.books.list("clients", ledger.cork.clients.len() - 1);
 
     Vendor {
         name: "cork",

@@ -61,6 +61,9 @@ fn invent(msp: &Msp, base: &str, desk: Option<&Desk>) -> Vendor {
         ledger.listed(OWN_COMPANY, None, [0; 3]);
         (ledger.ninja.desk, ledger.ninja.scope) = (desk.clone(), DESK_SCOPE);
     }
+    ledger.ninja.tokens = Tokens::of(msp);
+    ledger.books.list("organizations", ledger.ninja.organizations.len());
+    ledger.books.list("devices", ledger.ninja.devices.len());
 
     Vendor {
         name: "ninjaone",
