@@ -15,8 +15,6 @@ use tallysheet_core::shape::{Answer, Recorder};
 use tallysheet_core::wire::Id;
 use tallysheet_core::{Context, Error, ErrorKind, Identity, Result, World};
 
-/// What every vendor sees as the caller.
-const USER_AGENT: &str = concat!("Tallysheet/", env!("CARGO_PKG_VERSION"));
 /// More than any page that a vendor sends, unpacked: larger is a fault. Headers have hyper's own limits (100 of them).
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
