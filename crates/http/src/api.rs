@@ -15,7 +15,7 @@ use tallysheet_core::shape::{Answer, Recorder};
 use tallysheet_core::wire::Id;
 use tallysheet_core::{Context, Error, ErrorKind, Identity, Result, World};
 
-/// More than any page that a vendor sends: larger is a fault.
+/// More than any page that a vendor sends, unpacked: larger is a fault. Headers have hyper's own limits (100 of them).
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
 /// Tells what a connector's vendor means by an answer, where statuses alone do not: `None` leaves it to the status.
@@ -262,7 +262,8 @@ impl Api {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { request: self.describe(call), status, headers, body })
+        let is_secret_place = matches!(call.target, Target::Whole(_));
+        Ok(Reply { request: self.describe(call), is_secret_place, status, headers, body })
     }
 
     /// Hands an answer to a probe, with names only of what was sent.

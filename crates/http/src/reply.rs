@@ -1,6 +1,7 @@
 //! An answer: its class, and its strict decoding. What an answer says is never put into an error: it may hold
 //! secrets or a customer's data.
 
+use reqwest::Url;
 use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use tallysheet_core::{Error, ErrorKind, Result};
 #[derive(Clone)]
 pub struct Reply {
     pub(crate) request: String,
+    /// The address is the user's whole one (a webhook), and secret as a whole.
+    pub(crate) is_secret_place: bool,
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
@@ -145,12 +148,22 @@ impl Reply {
             500..=599 => (ErrorKind::Unavailable, "the vendor has a fault: try later"),
             _ => (ErrorKind::BadResponse, "the vendor did not accept the request"),
         };
-        let target = self.header("location").filter(|_| (300..=399).contains(&status)).and_then(|to| {
-            // The address without its query: that may hold anything.
-            Some(format!(" to {}", to.split(['?', '#']).next()?))
-        });
+        let location = self.header("location").filter(|_| (300..=399).contains(&status));
+        let target = location.and_then(|to| self.shown(to)).map(|to| format!(" to {to}"));
         Error::new(kind, format!("{} was answered with {status}{}", self.request, target.unwrap_or_default()))
             .advice(advice)
+    }
+}
+
+impl Reply {
+    /// Where a redirect leads, without what may be a secret: user, password and query; the path too, where that of the
+    /// request is one.
+    fn shown(&self, to: &str) -> Option<String> {
+        let Ok(url) = Url::parse(to) else {
+            return to.split(['?', '#']).next().filter(|_| !self.is_secret_place).map(str::to_owned);
+        };
+        let path = if self.is_secret_place { "" } else { url.path() };
+        Some(format!("{}{path}", url.origin().ascii_serialization()))
     }
 }
 
@@ -167,4 +180,87 @@ fn split_unquoted(text: &str, separator: char) -> Vec<&str> {
         character == separator && !in_quotes && !in_brackets
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+    use reqwest::header::HeaderValue;
+
+    #[derive(serde::Deserialize)]
+    struct Counted {
+        #[allow(dead_code, reason = "only decoded")]
+        count: u32,
+    }
+
+    fn reply(headers: &[(&'static str, &str)], body: &str) -> Reply {
+        let values = headers.iter().filter_map(|(name, value)| {
+            Some((reqwest::header::HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
+        });
+        Reply {
+            request: "GET /x".to_owned(),
+            is_secret_place: false,
+            status: 429,
+            headers: values.collect(),
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_next_link_is_one_that_stands_there(
+            link in prop_oneof![".{0,60}", "(<[a-z:/?=&,;]{0,9}>|rel=|\"|next|prev|;|,| |<|>){0,12}"],
+        ) {
+            if let Some(next) = reply(&[("link", &link)], "").next_link() {
+                prop_assert!(link.contains(&format!("<{next}>")) && link.to_lowercase().contains("next"), "{link}");
+            }
+        }
+
+        #[test]
+        fn a_next_link_is_found_among_others(target in "https://[a-z]{1,8}\\.example/[a-z,;=?&]{0,9}", quoted: bool) {
+            let rel = if quoted { "\"last next\"" } else { "next" };
+            let link = format!("<https://v.example/a,b;c>; rel=\"prev\"; title=\"a, <b>; rel=next\", <{target}>;rel={rel}");
+            prop_assert_eq!(reply(&[("link", &link)], "").next_link(), Some(target));
+        }
+
+        #[test]
+        fn no_wait_panics(
+            value in prop_oneof![".{0,40}", "[0-9]{1,25}", "-?[0-9.]{1,9}", "(Mon|Fri), [0-9]{1,2} Nov [0-9]{1,5} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"],
+            body in "[Tt]ry again in .{0,30}",
+        ) {
+            let now = Timestamp::constant(1_793_512_800, 0);
+            let waits = [reply(&[("retry-after", &value)], ""), reply(&[], &body)];
+            for wait in waits.iter().filter_map(|reply| reply.retry_after(now)) {
+                prop_assert!(wait >= Duration::ZERO);
+            }
+        }
+
+        #[test]
+        fn an_answer_is_no_part_of_an_error(secret in "planted-[a-z]{3,9}", shape in 0..8_usize) {
+            let bodies = [
+                secret.clone(),
+                format!("\"{secret}, expected {secret}\""),
+                format!("{{\"count\": \"{secret}\", \"{secret}\": 1}}"),
+                format!("{{\"count\": {{\"{secret}\": [\"{secret}\"]}}}}"),
+                format!("{{\"{secret}\": "),
+                format!("<html>{secret}"),
+                format!("[\"{secret}\", 1]{secret}"),
+                format!("{{\"count\": 1, \"count\": \"{secret}\"}}"),
+            ];
+            let reply = reply(&[], &bodies[shape]);
+            let errors = [
+                reply.json::<Counted>().err(),
+                reply.json::<std::collections::BTreeMap<String, u32>>().err(),
+                reply.json::<Vec<Counted>>().err(),
+                reply.json_at::<u32>(&["/count"]).err(),
+            ];
+            for error in errors.into_iter().flatten() {
+                prop_assert!(!format!("{error} {error:?}").contains(&secret), "{error}");
+            }
+        }
+    }
 }
