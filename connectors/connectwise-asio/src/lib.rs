@@ -6,15 +6,16 @@ use crate::wire::{Company, Device, Rows, by_category, elsewhere};
 use futures_util::future::{try_join, try_join_all};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tallysheet_core::ErrorKind::{Auth, Forbidden, MissingValue, NotFound};
 use tallysheet_core::wire::Id;
 use tallysheet_core::{
     Capability, Code, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Error, Identity, Meta,
     MetricDef, Notice, Probe, Result, Secret, Standing, Verdict, async_trait, register_connector,
 };
-use tallysheet_http::{Api, Call, OAuth2, Tokens};
+use tallysheet_http::{Api, Call, Next, OAuth2, Part, Position, Tokens};
 
 /// Settings of a `kind = "connectwise-asio"` integration.
 #[derive(Deserialize, JsonSchema)]
@@ -95,7 +96,7 @@ impl Probe for ConnectwiseAsio {
 #[async_trait]
 impl CountSource for ConnectwiseAsio {
     async fn counts(&self) -> Result<Counts> {
-        let companies = self.api.list(Call::get(COMPANIES), |company: &Company| &company.id, Rows::part);
+        let companies = self.list(Call::get(COMPANIES), |company: &Company| &company.id);
         let (companies, devices) = try_join(companies, self.v1()).await?;
         let devices = match devices {
             Some(devices) => devices,
@@ -131,6 +132,17 @@ impl CountSource for ConnectwiseAsio {
 type Found = BTreeMap<String, Device>;
 
 impl ConnectwiseAsio {
+    /// A list of v1. A page that shows nothing new came in the place of another: there is no total that would tell.
+    async fn list<T: DeserializeOwned>(&self, first: Call, id: fn(&T) -> &Id) -> Result<BTreeMap<String, T>> {
+        let mut known = HashSet::new();
+        let part = |rows: Rows<T>, at: &Position<'_>| {
+            let part = rows.part(at);
+            let new = part.rows.iter().filter(|row| known.insert(id(row).clone())).count();
+            if new == 0 && !part.rows.is_empty() { Part { next: Next::Repeated, ..part } } else { part }
+        };
+        self.api.list(first, id, part).await
+    }
+
     /// The devices of all companies in one list; `None` where v2 is to be asked instead.
     async fn v1(&self) -> Result<Option<Found>> {
         let (generation, closed) = (self.config.api_generation, [Auth, Forbidden, NotFound]);
@@ -138,7 +150,7 @@ impl ConnectwiseAsio {
             return Ok(None);
         }
         let call = Call::get("/api/platform/v1/device/endpoints");
-        match self.api.list(call, |device: &Device| &device.id, Rows::part).await {
+        match self.list(call, |device: &Device| &device.id).await {
             Err(error) if generation == Generation::Auto && closed.contains(&error.kind()) => Ok(None),
             Ok(devices) if devices.values().any(|device| device.kind().is_empty() || device.company.0.is_empty()) => {
                 Err(Error::new(MissingValue, "v1 lists a device without `clientId` or `endpointType`"))

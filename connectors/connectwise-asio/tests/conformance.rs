@@ -170,6 +170,15 @@ async fn a_list_that_breaks_off_is_read_again_by_v2_and_never_used_in_part() {
 }
 
 #[tokio::test]
+async fn a_page_that_came_in_the_place_of_another_is_no_end() {
+    let mut case = v1_case();
+    case.exchanges.pop();
+    case.exchanges.push(Exchange::get(ENDPOINTS).query("page", "2").reply(fixture!("endpoints-1.json")));
+    let error = counts(case, &TestWorld::new()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadResponse);
+}
+
+#[tokio::test]
 async fn a_fault_of_v1_is_no_reason_to_ask_v2() {
     let [first, ..] = endpoints();
     let case = case(&json!({}), V1_SCOPE, [first.status(500)].into_iter().chain(v2_devices()), Vec::new());

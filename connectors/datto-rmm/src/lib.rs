@@ -9,8 +9,9 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use tallysheet_core::tally::OfflineLimit;
 use tallysheet_core::{
-    Capability, Code, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Identity, Meta, MetricDef,
-    Notice, OrgCounts, Probe, Result, Secret, Standing, VendorOrg, Verdict, async_trait, register_connector,
+    Capability, Code, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Error, ErrorKind, Identity,
+    Meta, MetricDef, Notice, OrgCounts, Probe, Result, Secret, Standing, VendorOrg, Verdict, async_trait,
+    register_connector,
 };
 use tallysheet_http::{Api, Call, Grant, OAuth2, Tokens, segment};
 
@@ -87,7 +88,7 @@ impl CountSource for DattoRmm {
 
     async fn counts(&self) -> Result<Counts> {
         let sites = self.sites().await?;
-        let listed = self.devices("/api/v2/account/devices", &sites).await?;
+        let (listed, _) = self.devices("/api/v2/account/devices", &sites).await?;
         let checked = listed.into_iter().map(|org| self.checked(&sites, org));
         let (orgs, notices): (_, Vec<_>) = join_all(checked).await.into_iter().unzip();
         Ok(Counts { orgs, notices: notices.into_iter().flatten().collect(), ..Counts::default() })
@@ -99,27 +100,33 @@ impl DattoRmm {
         self.api.list(Call::get("/api/v2/account/sites").query("max", 250), |site: &Site| &site.uid, Page::part).await
     }
 
-    /// A list of devices, folded by site. The total that it states is not used: comparison by site does it better.
-    async fn devices(&self, path: &str, sites: &BTreeMap<String, Site>) -> Result<Vec<OrgCounts>> {
+    /// A list of devices, folded by site, and whether it is as long as it states.
+    async fn devices(&self, path: &str, sites: &BTreeMap<String, Site>) -> Result<(Vec<OrgCounts>, bool)> {
         let mut fold = Devices::new(METRICS);
         sites.values().for_each(|site| fold.org(site.org(), site.standing()));
         let add = |device: Device| fold.add(&device.site_uid.0, &device.uid.0, &self.verdict(&device, sites));
-        self.api.each(Call::get(path).query("max", 250), Page::part, add).await?;
+        let stated = self.api.each(Call::get(path).query("max", 250), Page::part, add).await?;
+        let is_whole = stated.is_none_or(|stated| stated == fold.len());
         // An on-demand customer has another licence: left out of all but the last metric (README, What is counted).
         let licensed = |org: OrgCounts| match sites.get(&org.org.id) {
             Some(at) if at.on_demand && org.standing == Standing::Customer => org.left_out_but(&ON_DEMAND, "on-demand"),
             _ => org,
         };
-        Ok(fold.finish().into_iter().map(licensed).collect())
+        Ok((fold.finish().into_iter().map(licensed).collect(), is_whole))
     }
 
     /// The account's list was seen to miss devices: a site that states another number is asked itself (README, Quirks).
-    /// Where that fails, the site fails, and no other.
+    /// Where that fails, or is not whole either, the site fails, and no other. For the account's list, the comparison by site
+    /// does what its total would.
     async fn checked(&self, sites: &BTreeMap<String, Site>, listed: OrgCounts) -> (OrgCounts, Option<Notice>) {
         let (id, name, told) = (listed.org.id.clone(), listed.org.name.clone(), listed.held(&DEVICES, DELETED));
         let Some(stated) = sites.get(&id).and_then(Site::stated).filter(|n| *n != told) else { return (listed, None) };
         let own = match self.devices(&format!("/api/v2/site/{}/devices", segment(&id)), sites).await {
-            Ok(own) => own.into_iter().find(|org| org.org.id == id).unwrap_or(listed),
+            Ok((_, false)) => {
+                let error = Error::new(ErrorKind::TotalDiffers, "its own list is not as long as the vendor states");
+                OrgCounts { standing: listed.standing, ..OrgCounts::failed(listed.org, &error) }
+            }
+            Ok((own, true)) => own.into_iter().find(|org| org.org.id == id).unwrap_or(listed),
             Err(error) => OrgCounts { standing: listed.standing, ..OrgCounts::failed(listed.org, &error) },
         };
         let message = format!("{name}: the account's list has {told} of its devices, it states {stated}: asked itself");

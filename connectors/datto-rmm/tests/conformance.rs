@@ -144,6 +144,18 @@ async fn a_site_that_is_asked_itself_is_told() {
 }
 
 #[tokio::test]
+async fn a_site_whose_own_list_is_short_too_fails_alone() {
+    let mut case = case(Value::Null);
+    let mut page = fixture!("devices-depot.json");
+    page["pageDetails"]["totalCount"] = json!(7);
+    case.exchanges.pop();
+    case.exchanges.push(list(&format!("/api/v2/site/{OLD_MILL}/devices"), None).reply(page));
+    let counts = counts(case, &TestWorld::new()).await.unwrap();
+    let failed: Vec<_> = counts.orgs.iter().filter_map(|org| Some((&*org.org.name, org.failure()?.code))).collect();
+    assert_eq!(failed, [("Old Mill - Depot", Code::TotalDiffers)]);
+}
+
+#[tokio::test]
 async fn a_device_of_a_site_that_is_not_listed_is_not_dropped() {
     let mut case = case(Value::Null);
     case.exchanges.truncate(4);

@@ -158,7 +158,7 @@ impl Customer {
 }
 
 fn sum(plans: &BTreeMap<String, Seats>) -> Seats {
-    plans.values().fold([Some(Decimal::ZERO); METRICS.len()], |sum, seats| both(&sum, seats, |a, b| a + b))
+    plans.values().fold([Some(Decimal::ZERO); METRICS.len()], |sum, seats| both(&sum, seats, Decimal::saturating_add))
 }
 
 /// Two numbers of each metric become one; where one is not told, neither is what becomes of them.

@@ -110,7 +110,7 @@ impl Row {
             self.free_shared_mailboxes,
             self.deactivated_seats,
         ];
-        seats.map(|number| number.map(|number| number.0))
+        seats.map(|number| number.and_then(Number::count))
     }
 }
 

@@ -146,8 +146,9 @@ impl MicrosoftGraph {
     /// Asks a tenant. The first call shows whether it lets us in at all, so the others wait for it.
     async fn ask(&self, org: &VendorOrg) -> Result<Held> {
         let api = self.tenants.client(&org.id)?;
-        let select = "skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits";
-        let licences = api.rows(Call::get("/subscribedSkus").query("$select", select), Page::part).await?;
+        let select = "id,skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits";
+        let call = Call::get("/subscribedSkus").query("$select", select);
+        let licences = api.list(call, |row: &Licence| &row.id, Page::part).await?.into_values().collect();
         let mut subscriptions = Vec::new();
         if self.cx.wants(&TRIAL) {
             let select = "id,skuId,skuPartNumber,status,isTrial,totalLicenses";
@@ -171,7 +172,8 @@ impl MicrosoftGraph {
                 fold.leave_out(&org.id, product, reason, quantity);
                 continue;
             }
-            let (grace, counted) = (row.warning(), if self.counts_grace() { "counted" } else { "not counted" });
+            let (grace, counted) =
+                (row.warning().unwrap_or_default(), if self.counts_grace() { "counted" } else { "not counted" });
             if !grace.is_zero() {
                 let message = format!("{about}: {grace} expired and in the grace period, {counted} as purchased");
                 notices.push(Notice::info(None, message).about(&org.name));
@@ -194,7 +196,8 @@ impl MicrosoftGraph {
 
     /// What is usable today: `None` where the tenant does not say.
     fn purchased(&self, row: &Licence) -> Option<Decimal> {
-        Some(row.enabled()? + if self.counts_grace() { row.warning() } else { Decimal::ZERO })
+        let grace = if self.counts_grace() { row.warning()? } else { Decimal::ZERO };
+        row.enabled()?.checked_add(grace)
     }
 
     /// Why a row of licences does not count, and how many, if it does not (README, What is counted).

@@ -77,6 +77,7 @@ impl Organization {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Licence {
+    pub(crate) id: Id,
     #[serde(flatten)]
     pub(crate) sku: Sku,
     pub(crate) applies_to: Option<Word>,
@@ -94,12 +95,16 @@ struct Units {
 
 impl Licence {
     pub(crate) fn enabled(&self) -> Option<Decimal> {
-        Some(self.prepaid_units.as_ref()?.enabled.map_or(Decimal::ZERO, |units| units.0))
+        self.units(|units| units.enabled)
     }
 
     /// Expired, but within the grace period: still usable.
-    pub(crate) fn warning(&self) -> Decimal {
-        self.prepaid_units.as_ref().and_then(|units| units.warning).map_or(Decimal::ZERO, |units| units.0)
+    pub(crate) fn warning(&self) -> Option<Decimal> {
+        self.units(|units| units.warning)
+    }
+
+    fn units(&self, of: fn(&Units) -> Option<Number>) -> Option<Decimal> {
+        of(self.prepaid_units.as_ref()?).map_or(Some(Decimal::ZERO), Number::count)
     }
 }
 

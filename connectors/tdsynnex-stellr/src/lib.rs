@@ -154,12 +154,17 @@ impl Stellr {
     async fn customers(&self) -> Result<BTreeMap<String, Record>> {
         let (fields, key) = (&self.config.customer_fields.id, "customer_fields.id");
         let customers = self.shape.list(&self.api, self.shape.customers(), "customers", fields, key).await?;
+        let CustomerFields { name, status, .. } = &self.config.customer_fields;
+        customers.values().try_for_each(|customer| customer.readable(&[name, status]))?;
         if customers.is_empty() { Err(nothing("customers")) } else { Ok(customers) }
     }
 
     async fn subscriptions(&self, customer: &str) -> Result<BTreeMap<String, Record>> {
         let (fields, key) = (&self.config.subscription_fields.id, "subscription_fields.id");
-        self.shape.list(&self.api, self.shape.subscriptions(customer), "subscriptions", fields, key).await
+        let rows = self.shape.list(&self.api, self.shape.subscriptions(customer), "subscriptions", fields, key).await?;
+        let SubscriptionFields { product, status, cycle, .. } = &self.config.subscription_fields;
+        rows.values().try_for_each(|row| row.readable(&[product, status, cycle]))?;
+        Ok(rows)
     }
 
     fn org(&self, id: &str, customer: &Record) -> Result<VendorOrg> {

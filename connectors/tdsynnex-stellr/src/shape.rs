@@ -228,6 +228,17 @@ impl Record {
         self.text(fields).unwrap_or_default().to_lowercase()
     }
 
+    /// What decides is text or a number, or nothing: a status that is something else would be taken for one that is not told.
+    pub(crate) fn readable(&self, kinds: &[&[String]]) -> Result<()> {
+        for fields in kinds {
+            let told = fields.iter().find_map(|field| Some((field, self.0.get(field).filter(|told| !told.is_null())?)));
+            if let Some((field, _)) = told.filter(|(_, told)| !told.is_string() && !told.is_number()) {
+                return Err(Error::bad_response(format!("a record's `{field}` is neither text nor a number")));
+            }
+        }
+        Ok(())
+    }
+
     /// The number in the first of these fields that is there: another may not stand in for one that says nothing.
     pub(crate) fn number(&self, fields: &[String]) -> Option<Decimal> {
         let value = fields.iter().find_map(|field| self.0.get(field))?;

@@ -249,6 +249,15 @@ async fn a_quantity_is_exact_or_missing() {
 }
 
 #[tokio::test]
+async fn a_status_that_is_no_word_is_not_taken_for_one_that_is_not_told() {
+    for field in ["status", "billingFrequency", "productName"] {
+        let row = json!({ "quantity": 3, "productName": "Guard", "status": "active", field: ["ended"] });
+        let told = counts(holding(&[row]), &TestWorld::new()).await.unwrap();
+        assert_eq!(told.orgs[0].failure().map(|failure| failure.code), Some(Code::BadResponse), "{field}");
+    }
+}
+
+#[tokio::test]
 async fn an_account_of_nothing_is_an_error_and_no_zeros() {
     let none = json!({ "requestId": "r", "data": { "total": 0, "records": [] } });
     let mut empty = base(&json!({}));

@@ -93,9 +93,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// A number, or `missing-value` where the vendor sent none.
+    /// A number, or `missing-value` where the vendor sent none, or one below zero: no count is that.
     pub fn number_or_missing(value: Option<Decimal>, what: &str) -> Self {
-        value.map_or_else(|| Self::missing(what), Self::Number)
+        value.filter(|number| *number >= Decimal::ZERO).map_or_else(|| Self::missing(what), Self::Number)
     }
 
     /// A text, or `missing-value` where the vendor sent none or a blank one.
@@ -105,7 +105,7 @@ impl Outcome {
     }
 
     fn missing(what: &str) -> Self {
-        Self::Failed(Failure::new(Code::MissingValue, format!("the vendor sent no {what}")))
+        Self::Failed(Failure::new(Code::MissingValue, format!("the vendor sent no usable {what}")))
     }
 }
 

@@ -331,7 +331,8 @@ impl Subscriptions {
         }
     }
 
-    /// Adds several figures of one product at once: where all are zero it is no product, else a zero stands.
+    /// Adds several figures of one product at once: where all are zero it is no product, else a zero stands. A quantity below
+    /// zero is as good as missing.
     pub fn figures(&mut self, org_id: &str, product: Product, figures: &[(Figure, Option<Decimal>)]) {
         if figures.iter().all(|(_, quantity)| quantity.is_some_and(|quantity| quantity.is_zero())) {
             self.entry(org_id);
@@ -340,6 +341,8 @@ impl Subscriptions {
         let product = self.canonical(product);
         let sums = &mut self.entry(org_id).sums;
         for (figure, quantity) in figures {
+            // One below zero would take from another's, unseen.
+            let quantity = &quantity.filter(|quantity| *quantity >= Decimal::ZERO);
             sums.entry((product.clone(), *figure))
                 .and_modify(|sum| *sum = sum.zip(*quantity).and_then(|(a, b)| a.checked_add(b)))
                 .or_insert(*quantity);

@@ -106,6 +106,13 @@ impl fmt::Display for Id {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Number(pub Decimal);
 
+impl Number {
+    /// The number as a count of things, which is never below zero.
+    pub fn count(self) -> Option<Decimal> {
+        (self.0 >= Decimal::ZERO).then_some(self.0)
+    }
+}
+
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NumberVisitor)

@@ -292,6 +292,19 @@ fn quantities_beyond_a_decimal_are_no_number() {
 }
 
 #[test]
+fn a_number_below_zero_is_no_count_and_takes_from_no_other() {
+    let mut subscriptions = subscriptions();
+    for (id, seats) in [("s1", "5"), ("s2", "-3")] {
+        subscriptions.add("1", id, product("p", "Guard"), Billing::Counted(Figure::Quantity), quantity(seats));
+    }
+    assert_eq!(told(&subscriptions.finish()[0]), ["Guard=missing-value"]);
+    for (number, counts) in [(7, true), (0, true), (-1, false)] {
+        let outcome = Outcome::number_or_missing(Some(Decimal::from(number)), "devices");
+        assert_eq!(matches!(outcome, Outcome::Number(_)), counts, "{number}");
+    }
+}
+
+#[test]
 fn a_fixed_metric_is_told_by_its_name() {
     assert_eq!(Metric::Fixed(&SERVERS).to_string(), "Servers");
 }

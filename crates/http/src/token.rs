@@ -74,7 +74,7 @@ impl<S: TokenSource> Tokens<S> {
         })?;
         *current = Current {
             generation: current.generation + 1,
-            renew_at: token.lifetime.map(|life| now + life.saturating_sub(MARGIN.min(life / 10))),
+            renew_at: token.lifetime.map(|life| now.saturating_add(life.saturating_sub(MARGIN.min(life / 10)))),
             token: Some(token.secret.clone()),
             refusal: None,
         };

@@ -60,6 +60,13 @@ pub(crate) fn has_basic(headers: &HeaderMap, user: &str, password: &str) -> bool
     headers.get(AUTHORIZATION).is_some_and(|sent| sent.as_bytes() == wanted.as_bytes())
 }
 
+/// The vendors' time of day: the machine's, and where a test lets the runtime's time jump, as much ahead.
+#[expect(clippy::disallowed_methods, reason = "the vendors' clocks are none of ours")]
+pub(crate) fn now() -> jiff::Timestamp {
+    let ahead = tokio::time::Instant::now().into_std().saturating_duration_since(std::time::Instant::now());
+    jiff::Timestamp::now().saturating_add(ahead).unwrap_or(jiff::Timestamp::MAX)
+}
+
 /// An answer with a JSON body.
 pub(crate) fn answer(status: StatusCode, body: Value) -> Response {
     (status, Json(body)).into_response()

@@ -14,9 +14,11 @@
 //! | `files` | `tallysheet.toml` and `companies.csv` |
 //! | `expected` | the sheet that a correct run must make |
 //! | `server` | the listener, the count of calls, the latency |
+//! | `chaos` | what goes wrong between the vendors and their callers, where that is asked for |
 
 mod bills;
 mod books;
+mod chaos;
 mod desk;
 mod expected;
 mod files;
@@ -28,6 +30,7 @@ mod vendors;
 
 pub use bills::{BilledLine, BilledProduct, Bills, LineKind, PRODUCTS, WriteFault};
 pub use books::Truth;
+pub use chaos::{Chaos, Disturbed};
 pub use desk::{Desk, Fault, OWN_COMPANY, Ticket};
 pub use expected::{Expected, ExpectedRow};
 
@@ -54,6 +57,8 @@ pub struct Options {
     /// How many calls a token serves. A count instead of hours, so that renewing it is met in every longer run; and more
     /// than wait in one queue, as no real token ends while those before it in the queue are served.
     pub token_calls: usize,
+    /// What goes wrong on the way; nothing without.
+    pub chaos: Option<Chaos>,
 }
 
 impl Default for Options {
@@ -65,6 +70,7 @@ impl Default for Options {
             latency: Duration::ZERO,
             psa: "connectwise-psa",
             token_calls: 150,
+            chaos: None,
         }
     }
 }
@@ -88,7 +94,7 @@ impl Simulation {
         let all = vendors::all(&msp, &listener.url, options.psa);
         let All { mut vendors, desk, bills, delivery } =
             all.ok_or_else(|| Error::config(format!("there is no PSA `{}` in the simulation", options.psa)))?;
-        let server = listener.serve(&mut vendors, options.latency);
+        let server = listener.serve(&mut vendors, options.latency, options.chaos);
         bills.fill(&msp, &Expected::of(&msp, &vendors));
         Ok(Self { msp, vendors, desk, bills, delivery, psa: options.psa, server })
     }
@@ -147,6 +153,11 @@ impl Simulation {
     /// How many calls all vendors have had.
     pub fn total_calls(&self) -> usize {
         self.calls().values().sum()
+    }
+
+    /// What went wrong on the way, in its order.
+    pub fn disturbed(&self) -> Vec<Disturbed> {
+        self.server.disturbed()
     }
 
     /// What is to be seen in the sheet, in plain lines.

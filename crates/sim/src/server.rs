@@ -1,5 +1,6 @@
 //! One port for all vendors, each under a path prefix of its own.
 
+use crate::chaos::{Chaos, Disturbed, Faults, disturb};
 use crate::vendors::Vendor;
 use axum::Router;
 use axum::extract::Request;
@@ -23,6 +24,7 @@ pub(crate) struct Listener {
 /// A served port. Serving ends when this is dropped.
 pub(crate) struct Server {
     seen: BTreeMap<&'static str, Arc<Seen>>,
+    faults: Option<Arc<Faults>>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -46,12 +48,14 @@ pub(crate) async fn listen() -> Result<Listener> {
 }
 
 impl Listener {
-    pub(crate) fn serve(self, vendors: &mut [Vendor], latency: Duration) -> Server {
+    pub(crate) fn serve(self, vendors: &mut [Vendor], latency: Duration, chaos: Option<Chaos>) -> Server {
+        let faults = chaos.map(|chaos| Arc::new(Faults::new(chaos)));
         let mut app = Router::new();
         let mut seen = BTreeMap::new();
         for vendor in vendors {
             let of_vendor = Arc::new(Seen::new());
-            app = app.merge(counted(std::mem::take(&mut vendor.routes), &of_vendor, latency));
+            let routes = disturbed(std::mem::take(&mut vendor.routes), faults.as_ref());
+            app = app.merge(counted(routes, &of_vendor, latency));
             seen.insert(vendor.name, of_vendor);
         }
         let (stop, stopped) = oneshot::channel::<()>();
@@ -65,7 +69,7 @@ impl Listener {
             // A listener on loopback that fails has no one to tell: its callers see that nobody answers.
             let _ = server.await;
         });
-        Server { seen, _stop: stop }
+        Server { seen, faults, _stop: stop }
     }
 }
 
@@ -77,6 +81,15 @@ impl Server {
     pub(crate) fn spans(&self) -> BTreeMap<&'static str, Duration> {
         self.seen.iter().map(|(name, seen)| (*name, seen.span())).collect()
     }
+
+    pub(crate) fn disturbed(&self) -> Vec<Disturbed> {
+        self.faults.as_ref().map(|faults| faults.disturbed()).unwrap_or_default()
+    }
+}
+
+fn disturbed(routes: Router, faults: Option<&Arc<Faults>>) -> Router {
+    let Some(faults) = faults.cloned() else { return routes };
+    routes.layer(from_fn(move |request: Request, next: Next| disturb(Arc::clone(&faults), request, next)))
 }
 
 impl Seen {
@@ -113,6 +126,6 @@ fn counted(routes: Router, seen: &Arc<Seen>, latency: Duration) -> Router {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the vendors' slowness is not a wait of ours")]
-async fn pause(latency: Duration) {
+pub(crate) async fn pause(latency: Duration) {
     tokio::time::sleep(latency).await;
 }

@@ -70,6 +70,19 @@ pub(crate) async fn shown(vendor: &Vendor) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_lifetime_beyond_all_measure_is_long_and_no_panic() {
+    for seconds in [json!(u64::MAX), json!("18446744073709551615"), json!(i64::MAX)] {
+        let issue = move |n| ok(json!({ "access_token": format!("t{n}"), "expires_in": seconds }));
+        let vendor = vendor(issue, any).await;
+        let api = api_with(&vendor, client());
+        for _ in 0..2 {
+            api.send(&Call::get("/a")).await.unwrap();
+        }
+        assert_eq!(forms(&vendor).await.len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn ten_calls_at_once_ask_for_one_token() {
     let slow = |n| hourly(n).set_delay(Duration::from_millis(30));
     let vendor = vendor(slow, any).await;

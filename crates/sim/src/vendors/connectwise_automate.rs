@@ -3,7 +3,7 @@
 
 use super::Vendor;
 use crate::books::{Books, Entry, Org, fixed};
-use crate::kit::{Pairs, Tokens, answer, number, page};
+use crate::kit::{Pairs, Tokens, answer, now, number, page};
 use crate::msp::{Company, Msp, Presence, Role};
 use crate::names::Spelling;
 use axum::extract::{Json, Query, Request, State};
@@ -164,9 +164,9 @@ async fn token(State(automate): Shared, Json(body): Json<Value>) -> Response {
     if body["UserName"] != USER || body["Password"] != PASSWORD {
         return refused(StatusCode::UNAUTHORIZED, "Invalid credentials.");
     }
-    // The simulation has the machine's own clock, as its caller has.
+    let at = u64::try_from(now().as_second()).unwrap_or_default();
     let passcode = body["TwoFactorPasscode"].as_str().unwrap_or_default();
-    let is_good = automate.totp.as_ref().is_some_and(|totp| totp.check_current(passcode).is_some());
+    let is_good = automate.totp.as_ref().is_some_and(|totp| totp.check(passcode, at).is_some());
     let token = if is_good { automate.tokens.issue(USER) } else { String::new() };
     answer(
         StatusCode::OK,

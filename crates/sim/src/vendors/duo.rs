@@ -2,7 +2,7 @@
 
 use super::Vendor;
 use crate::books::{Books, Counted, Entry, Org, Truth, fixed};
-use crate::kit::{Pairs, answer, number};
+use crate::kit::{Pairs, answer, now, number};
 use crate::msp::{Company, Msp, Presence, Role};
 use crate::names::Spelling;
 use axum::Router;
@@ -236,7 +236,7 @@ fn refusal(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Opti
         return Some((2, "Invalid integration key in request credentials"));
     }
     let date = header(DATE);
-    match jiff::fmt::rfc2822::parse(date).map(|date| (date.timestamp().as_second() - now()).abs()) {
+    match jiff::fmt::rfc2822::parse(date).map(|date| (date.timestamp().as_second() - now().as_second()).abs()) {
         Err(_) => return Some((4, "Missing request timestamp")),
         Ok(seconds) if seconds > TOO_OLD => return Some((5, "Bad request timestamp")),
         Ok(_) => {}
@@ -252,11 +252,6 @@ fn refusal(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Opti
     };
     let good = sent.signatures(SECRET).iter().any(|good| good == signature);
     (!good).then_some((3, "Invalid signature in request credentials"))
-}
-
-#[expect(clippy::disallowed_methods, reason = "the vendor's clock is not one of ours")]
-fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
 }
 
 /// What a signature covers.

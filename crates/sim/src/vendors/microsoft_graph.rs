@@ -199,7 +199,8 @@ impl Tenant {
             let Licence { sku, status, units, assigned, .. } = licence;
             let held = |wanted: &str| if *status == wanted { *units } else { 0 };
             json!({
-                "id": format!("{id}_{}", sku.id), "skuId": sku.id, "skuPartNumber": sku.part,
+                // Of the account that bought them, and the SKU.
+                "id": format!("{}_{}", subscription(number + 200), sku.id), "skuId": sku.id, "skuPartNumber": sku.part,
                 "appliesTo": if sku.kind == Kind::Tenant { "Company" } else { "User" },
                 "capabilityStatus": status, "consumedUnits": assigned,
                 "prepaidUnits": {"enabled": held("Enabled"), "warning": held("Warning"), "suspended": held("Suspended"), "lockedOut": 0},
