@@ -30,7 +30,11 @@ async fn every_vendor_is_asked_as_little_as_can_be() {
         let made: Vec<(&str, usize)> = simulation.calls().into_iter().collect();
         let least: Vec<(&str, usize)> =
             made.iter().map(|(name, _)| (*name, plan(name, &lists[name]).calls())).collect();
-        assert_eq!(made, least, "calls made, and the fewest possible");
+        // Of a Cork client that refuses one of its two questions, the other may not be asked any more.
+        for ((name, made), (_, least)) in made.into_iter().zip(least) {
+            let few = made == least || (name == "cork" && made + 1 == least);
+            assert!(few, "{name}: {made} calls made, {least} are the fewest possible");
+        }
     }
 }
 
