@@ -97,14 +97,14 @@ impl CountSource for ConnectwiseAsio {
     async fn counts(&self) -> Result<Counts> {
         let companies = self.api.list(Call::get(COMPANIES), |company: &Company| &company.id, Rows::part);
         let (companies, devices) = try_join(companies, self.v1()).await?;
-        let devices = match devices {
+        let Folded { mut devices, untyped } = match devices {
             Some(devices) => devices,
             None => self.v2(&companies).await?,
         };
-        let elsewhere = elsewhere(&companies, &devices);
-        let owner = |device: &Device| elsewhere.get(&device.company.0).unwrap_or(&device.company.0).clone();
-        let holders: BTreeSet<String> = devices.values().map(owner).collect();
-        let (mut fold, mut warnings) = (Devices::new(METRICS), Vec::new());
+        let elsewhere = elsewhere(&companies, devices.org_ids());
+        elsewhere.iter().for_each(|(told, owner)| devices.give(told, &[owner]));
+        let holders: BTreeSet<String> = devices.org_ids().map(str::to_owned).collect();
+        let mut warnings = Vec::new();
         for (id, company) in &companies {
             let (org, gone) = (company.org(), company.is_gone(&self.cx));
             if gone && holders.contains(id) {
@@ -112,18 +112,33 @@ impl CountSource for ConnectwiseAsio {
                 warnings.push(Notice::warning(None, message).about(&org.name));
             }
             let aside = Standing::NotCustomer("inactive or deleted, and without devices");
-            fold.org(org, if gone && !holders.contains(id) { aside } else { Standing::Customer });
+            devices.org(org, if gone && !holders.contains(id) { aside } else { Standing::Customer });
         }
-        devices.iter().for_each(|(id, device)| fold.add(&owner(device), id, &Verdict::counted([device.class()])));
         if !elsewhere.is_empty() {
             warnings.push(Notice::warning(None, "devices name other company ids: matched by number or external id"));
         }
-        let untyped = devices.values().filter(|device| device.kind().is_empty()).count();
         if untyped > 0 {
             let message = format!("{untyped} devices have no `endpointType`: category and operating system decide");
             warnings.push(Notice::warning(Code::MissingValue, message));
         }
-        Ok(Counts { orgs: fold.finish(), notices: warnings, ..Counts::default() })
+        Ok(Counts { orgs: devices.finish(), notices: warnings, ..Counts::default() })
+    }
+}
+
+/// Devices, folded by the companies that they name.
+struct Folded {
+    devices: Devices,
+    untyped: usize,
+}
+
+impl Folded {
+    fn new() -> Self {
+        Self { devices: Devices::new(METRICS), untyped: 0 }
+    }
+
+    fn add(&mut self, device: &Device) {
+        self.devices.add(device.company.as_str(), device.id.as_str(), &Verdict::counted([device.class()]));
+        self.untyped += usize::from(device.kind().is_empty());
     }
 }
 
@@ -132,23 +147,26 @@ type Found = BTreeMap<String, Device>;
 
 impl ConnectwiseAsio {
     /// The devices of all companies in one list; `None` where v2 is to be asked instead.
-    async fn v1(&self) -> Result<Option<Found>> {
+    async fn v1(&self) -> Result<Option<Folded>> {
         let (generation, closed) = (self.config.api_generation, [Auth, Forbidden, NotFound]);
         if generation == Generation::V2 {
             return Ok(None);
         }
-        let call = Call::get("/api/platform/v1/device/endpoints");
-        match self.api.list(call, |device: &Device| &device.id, Rows::part).await {
+        let (call, mut folded, mut is_whole) = (Call::get("/api/platform/v1/device/endpoints"), Folded::new(), true);
+        let add = |device: Device| {
+            is_whole &= !device.kind().is_empty() && !device.company.0.is_empty();
+            folded.add(&device);
+        };
+        match self.api.stream(call, |device: &Device| &device.id, Rows::part, add).await {
             Err(error) if generation == Generation::Auto && closed.contains(&error.kind()) => Ok(None),
-            Ok(devices) if devices.values().any(|device| device.kind().is_empty() || device.company.0.is_empty()) => {
-                Err(Error::new(MissingValue, "v1 lists a device without `clientId` or `endpointType`"))
-            }
-            devices => devices.map(Some),
+            Err(error) => Err(error),
+            Ok(()) if is_whole => Ok(Some(folded)),
+            Ok(()) => Err(Error::new(MissingValue, "v1 lists a device without `clientId` or `endpointType`")),
         }
     }
 
     /// The same for four companies at a time.
-    async fn v2(&self, companies: &BTreeMap<String, Company>) -> Result<Found> {
+    async fn v2(&self, companies: &BTreeMap<String, Company>) -> Result<Folded> {
         let ids: Vec<&String> = companies.keys().collect();
         let fours = try_join_all(ids.chunks(4).map(|four| self.batch(four))).await?;
         // A company without devices is 404; of several it may be any, so each is asked alone.
@@ -159,7 +177,11 @@ impl ConnectwiseAsio {
         if found.is_empty() && !ids.is_empty() {
             return Err(Error::new(NotFound, "v2 knows the devices of no company: that is not taken for zero"));
         }
-        Ok(found.into_iter().rev().flatten().collect())
+        // Of a device that several tell, the first stands.
+        let devices: Found = found.into_iter().rev().flatten().collect();
+        let mut folded = Folded::new();
+        devices.values().for_each(|device| folded.add(device));
+        Ok(folded)
     }
 
     /// `None` where the vendor has nothing of these companies.

@@ -98,6 +98,25 @@ impl Api {
         }
     }
 
+    /// The same as [`Self::stream`], but `None` where the vendor has no such list (404, 410). One that ends in a 404 is an error.
+    pub async fn find_stream<P: DeserializeOwned, T>(
+        &self,
+        first: Call,
+        id: impl Fn(&T) -> &Id,
+        mut part: impl FnMut(P, &Position<'_>) -> Part<T>,
+        row: impl FnMut(T),
+    ) -> Result<Option<()>> {
+        let mut begun = false;
+        let part = |page: P, at: &Position<'_>| {
+            begun = true;
+            part(page, at)
+        };
+        match self.stream(first, id, part, row).await {
+            Err(error) if error.kind() == ErrorKind::NotFound && !begun => Ok(None),
+            streamed => streamed.map(Some),
+        }
+    }
+
     /// All rows of a list that has neither ids nor a total.
     pub async fn rows<P: DeserializeOwned, T>(
         &self,

@@ -57,18 +57,7 @@ impl Reply {
 
     /// Decodes the body strictly. The error names the place in the JSON and what was expected there, not what stood there.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        // Keeping track of the place takes as long as the decoding itself, so it is looked for where decoding fails.
-        serde_json::from_slice(&self.body).or_else(|_| self.json_or_place())
-    }
-
-    fn json_or_place<T: DeserializeOwned>(&self) -> Result<T> {
-        let mut decoder = serde_json::Deserializer::from_slice(&self.body);
-        let value = serde_path_to_error::deserialize(&mut decoder).map_err(|error| {
-            let path = error.path().to_string();
-            self.undecodable(&path, error.inner())
-        })?;
-        decoder.end().map_err(|error| self.undecodable("the end", &error))?;
-        Ok(value)
+        serde_json::from_slice(&self.body).map_err(|error| self.undecodable(&place(&self.body, &error), &error))
     }
 
     /// Decodes what stands at the first of these JSON pointers that exists and is not null; `None` where none does.
@@ -151,6 +140,25 @@ impl Reply {
         });
         Error::new(kind, format!("{} was answered with {status}{}", self.request, target.unwrap_or_default()))
             .advice(advice)
+    }
+}
+
+/// Where decoding failed, as a path. What was read until then is read once more, keeping track: to keep it at the first
+/// reading takes twice the time, and twice the code of every type.
+fn place(body: &[u8], error: &serde_json::Error) -> String {
+    let line = body.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len);
+    let end = (line.sum::<usize>() + error.column()).min(body.len());
+    // The last byte read was the value's own: without it, reading ends within.
+    let (last, before) = body[..end].split_last().unwrap_or((&b' ', &[]));
+    let in_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    let number = before.iter().rev().take_while(|byte| in_number(last) && in_number(byte)).count();
+    let mut decoder = serde_json::Deserializer::from_slice(&before[..before.len() - number]);
+    let place = serde_path_to_error::deserialize::<_, serde_json::Value>(&mut decoder);
+    let path = place.err().map(|error| error.path().to_string()).unwrap_or_default();
+    // Behind what lacks something, no key comes.
+    match path.strip_suffix('?').map_or(path.as_str(), |path| path.trim_end_matches('.')) {
+        "" => ".".to_owned(),
+        path => path.to_owned(),
     }
 }
 
