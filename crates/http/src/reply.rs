@@ -148,11 +148,17 @@ impl Reply {
 fn place(body: &[u8], error: &serde_json::Error) -> String {
     let line = body.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len);
     let end = (line.sum::<usize>() + error.column()).min(body.len());
-    // The last byte read was the value's own: without it, reading ends within.
-    let (last, before) = body[..end].split_last().unwrap_or((&b' ', &[]));
-    let in_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
-    let number = before.iter().rev().take_while(|byte| in_number(last) && in_number(byte)).count();
-    let mut decoder = serde_json::Deserializer::from_slice(&before[..before.len() - number]);
+    // Reading must end within the value: without its last byte, of a number all, where any of it was read.
+    let read = &body[..end];
+    let own = match read.last() {
+        None | Some(b':' | b',' | b'[' | b' ' | b'\n' | b'\r' | b'\t') => 0,
+        Some(last) if last.is_ascii_digit() => {
+            let in_number = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+            read.iter().rev().take_while(in_number).count()
+        }
+        Some(_) => 1,
+    };
+    let mut decoder = serde_json::Deserializer::from_slice(&read[..end - own]);
     let place = serde_path_to_error::deserialize::<_, serde_json::Value>(&mut decoder);
     let path = place.err().map(|error| error.path().to_string()).unwrap_or_default();
     // Behind what lacks something, no key comes.
