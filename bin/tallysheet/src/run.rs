@@ -22,7 +22,7 @@ pub(crate) async fn run(global: &Global, arguments: &RunArguments) -> Result<u8>
     let log =
         arguments.log.as_deref().map(|path| Ok((path, File::create(path).map_err(|error| log_error(path, &error))?)));
     let log: Option<(&Path, File)> = log.transpose()?;
-    let Some(run) = made(&setup, global, arguments).await? else {
+    let Some(run) = Box::pin(made(&setup, global, arguments)).await? else {
         if !global.quiet {
             eprintln!("nothing is due");
         }

@@ -113,9 +113,9 @@ pub(crate) fn by_category(page: BTreeMap<String, Vec<Group>>, at: &Position<'_>)
 
 /// Where no device names a company by its id: the companies that all of them name by the number in its id, or by its id
 /// in another product, each exactly one (README, Quirks).
-pub(crate) fn elsewhere(
+pub(crate) fn elsewhere<'a>(
     companies: &BTreeMap<String, Company>,
-    devices: &BTreeMap<String, Device>,
+    named: impl Iterator<Item = &'a str>,
 ) -> BTreeMap<String, String> {
     let mut known: BTreeMap<String, BTreeSet<&String>> = BTreeMap::new();
     for (id, company) in companies {
@@ -123,12 +123,11 @@ pub(crate) fn elsewhere(
             known.entry(other).or_default().insert(id);
         }
     }
-    let named: BTreeSet<&String> = devices.values().map(|device| &device.company.0).collect();
-    let owner = |id: &String| match known.get(&number(id))?.iter().collect::<Vec<_>>()[..] {
-        [owner] if !companies.contains_key(id) => Some((id.clone(), (*owner).clone())),
+    let owner = |id: &str| match known.get(&number(id))?.iter().collect::<Vec<_>>()[..] {
+        [owner] if !companies.contains_key(id) => Some((id.to_owned(), (*owner).clone())),
         _ => None,
     };
-    named.into_iter().map(owner).collect::<Option<_>>().unwrap_or_default()
+    named.map(owner).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// Most ids spell `Command ID` and a number: that number, else the id itself.

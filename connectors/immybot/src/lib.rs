@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
+use tallysheet_core::tally::Seen;
 use tallysheet_core::wire::Id;
 use tallysheet_core::{
     Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Error, ErrorKind, Identity, Meta,
@@ -91,11 +92,7 @@ impl CountSource for ImmyBot {
     async fn counts(&self) -> Result<Counts> {
         let (tenants, mut fold, persons) = try_join3(self.tenants(), self.computers(), self.persons()).await?;
         let computers = fold.len();
-        for (id, row) in &persons {
-            let expired = row.expires.0.is_some_and(|end| end < self.cx.now());
-            let verdict = Verdict::counted([&USERS]).left_out_if(expired, "expired");
-            fold.add(row.tenant_id.as_str(), &format!("person {id}"), &verdict);
-        }
+        fold.join(persons);
         let owners: BTreeSet<String> = fold.org_ids().map(str::to_owned).collect();
         let is_gone =
             |tenant: &Tenant| tenant.marked_for_deletion_at_utc.is_some() && !owners.contains(tenant.id.as_str());
@@ -117,27 +114,41 @@ const PAGE_SIZES: [usize; 9] = [10, 20, 25, 50, 100, 200, 250, 500, 1_000];
 
 impl ImmyBot {
     async fn tenants(&self) -> Result<BTreeMap<String, Tenant>> {
-        self.whole("/api/v1/tenants", |row: &Tenant| &row.id).await
+        let mut tenants = BTreeMap::new();
+        let add = |row: Tenant| drop(tenants.insert(row.id.0.clone(), row));
+        self.whole("/api/v1/tenants", |row: &Tenant| &row.id, add).await?;
+        Ok(tenants)
     }
 
-    async fn persons(&self) -> Result<BTreeMap<String, Person>> {
-        if !self.cx.wants(&USERS) {
-            return Ok(BTreeMap::new());
+    async fn persons(&self) -> Result<Devices> {
+        let (mut fold, now) = (Devices::new(METRICS), self.cx.now());
+        let add = |row: Person| {
+            let expired = row.expires.0.is_some_and(|end| end < now);
+            let verdict = Verdict::counted([&USERS]).left_out_if(expired, "expired");
+            fold.add(row.tenant_id.as_str(), &format!("person {}", row.id), &verdict);
+        };
+        if self.cx.wants(&USERS) {
+            self.whole("/api/v1/persons", |row: &Person| &row.id, add).await?;
         }
-        self.whole("/api/v1/persons", |row: &Person| &row.id).await
+        Ok(fold)
     }
 
-    /// A list that comes whole; where it is as long as a page may be, pages follow until one brings nothing new.
-    async fn whole<T: DeserializeOwned>(&self, path: &str, id: fn(&T) -> &Id) -> Result<BTreeMap<String, T>> {
-        let by_id = |rows: Vec<T>| rows.into_iter().map(|row| (id(&row).0.clone(), row));
-        let mut all: BTreeMap<String, T> = by_id(self.api.json(&Call::get(path)).await?).collect();
-        let (size, mut before, mut page) = (all.len(), 0, 2);
-        while PAGE_SIZES.contains(&size) && all.len() > before {
+    /// A list that comes whole, each row handed over once; where it is as long as a page may be, pages follow until one
+    /// brings nothing new.
+    async fn whole<T: DeserializeOwned>(&self, path: &str, id: fn(&T) -> &Id, mut row: impl FnMut(T)) -> Result<()> {
+        let mut seen = Seen::default();
+        let mut add = |rows: Vec<T>| {
+            rows.into_iter().filter(|one| seen.is_new(id(one).as_str())).for_each(&mut row);
+            seen.len()
+        };
+        let size = add(self.api.json(&Call::get(path)).await?);
+        let (mut all, mut before, mut page) = (size, 0, 2);
+        while PAGE_SIZES.contains(&size) && all > before {
             let call = Call::get(path).query("page", page).query("pageSize", size);
-            (before, page) = (all.len(), page + 1);
-            all.extend(by_id(self.api.json(&call).await?));
+            (before, page) = (all, page + 1);
+            all = add(self.api.json(&call).await?);
         }
-        Ok(all)
+        Ok(())
     }
 
     /// The list was seen to lose rows: where it disagrees with its own total, it is read once more.

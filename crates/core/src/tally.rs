@@ -159,6 +159,17 @@ struct DeviceOrg {
     left_out: BTreeMap<(&'static str, &'static str), u64>,
 }
 
+impl DeviceOrg {
+    fn add(&mut self, other: &Self) {
+        for (metric, number) in &other.numbers {
+            *self.numbers.entry(metric).or_default() += number;
+        }
+        for (what, number) in &other.left_out {
+            *self.left_out.entry(*what).or_default() += number;
+        }
+    }
+}
+
 impl Devices {
     /// A fold over the connector's metrics. An org without devices has zero of each.
     pub fn new(metrics: &'static [&'static MetricDef]) -> Self {
@@ -186,6 +197,19 @@ impl Devices {
                 Some(reason) => *entry.left_out.entry((metric.name, reason)).or_default() += 1,
             }
         }
+    }
+
+    /// Gives what was added for an id to these orgs, to each all of it: for vendors whose devices name another id than the
+    /// org's, and who it is shows only when all came. The id itself is no org any more.
+    pub fn give(&mut self, id: &str, orgs: &[&str]) {
+        let Some(given) = self.orgs.remove(id) else { return };
+        orgs.iter().for_each(|org| self.entry(org).add(&given));
+    }
+
+    /// Adds the devices of another fold, read beside this one. No org may be listed there.
+    pub fn join(&mut self, other: Self) {
+        other.orgs.iter().for_each(|(id, org)| self.entry(id).add(org));
+        self.seen.0.extend(other.seen.0);
     }
 
     /// The ids of orgs that devices speak of or that were added.

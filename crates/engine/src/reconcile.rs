@@ -19,7 +19,7 @@ pub(crate) async fn ask(one: &Reconciling, guards: &Guards, on: Date, progress: 
     progress.event(Event::Started(&one.name));
     let billed = guarded(one.timeout, async move {
         if let Some(guard) = &guard {
-            guard.check().await?;
+            guard.admit().await?;
         }
         ledger.billed(on).await
     });

@@ -32,19 +32,7 @@ impl Api {
         id: impl Fn(&T) -> &Id,
         part: impl FnMut(P, &Position<'_>) -> Part<T>,
     ) -> Result<BTreeMap<String, T>> {
-        self.listed(Walk::new(self.clone(), first), id, part).await
-    }
-
-    async fn listed<P: DeserializeOwned, T>(
-        &self,
-        walk: Walk,
-        id: impl Fn(&T) -> &Id,
-        part: impl FnMut(P, &Position<'_>) -> Part<T>,
-    ) -> Result<BTreeMap<String, T>> {
-        let (what, mut rows) = (format!("rows in answer to {}", walk.described()), Listed::default());
-        let stated = walked(walk, part, |row| rows.add(id(&row).0.clone(), row)).await?;
-        rows.stated(stated);
-        rows.finish(&what)
+        listed(Walk::new(self.clone(), first), id, part).await
     }
 
     /// The same for lists that are too long to be held: each row is handed over as it comes, once. Where this fails, nothing
@@ -54,16 +42,9 @@ impl Api {
         first: Call,
         id: impl Fn(&T) -> &Id,
         part: impl FnMut(P, &Position<'_>) -> Part<T>,
-        mut row: impl FnMut(T),
+        row: impl FnMut(T),
     ) -> Result<()> {
-        let (what, mut seen) = (format!("rows in answer to {}", self.describe(&first)), Seen::default());
-        let once = |one: T| {
-            if seen.is_new(id(&one).as_str()) {
-                row(one);
-            }
-        };
-        let stated = self.each(first, part, once).await?;
-        as_stated(seen.len(), stated, &what)
+        streamed(Walk::new(self.clone(), first), id, part, row).await
     }
 
     /// The same as [`Self::list`] for pages with numbers from 1 in `parameter`: until as many rows have come as the vendor states, or else
@@ -97,7 +78,19 @@ impl Api {
         part: impl FnMut(P, &Position<'_>) -> Part<T>,
     ) -> Result<Option<BTreeMap<String, T>>> {
         let Some(reply) = self.find_reply(&first).await? else { return Ok(None) };
-        self.listed(Walk::begun(self.clone(), first, reply), id, part).await.map(Some)
+        listed(Walk::begun(self.clone(), first, reply), id, part).await.map(Some)
+    }
+
+    /// The same as [`Self::stream`], but `None` where the vendor has no such list (404, 410). One that ends in a 404 is an error.
+    pub async fn find_stream<P: DeserializeOwned, T>(
+        &self,
+        first: Call,
+        id: impl Fn(&T) -> &Id,
+        part: impl FnMut(P, &Position<'_>) -> Part<T>,
+        row: impl FnMut(T),
+    ) -> Result<Option<()>> {
+        let Some(reply) = self.find_reply(&first).await? else { return Ok(None) };
+        streamed(Walk::begun(self.clone(), first, reply), id, part, row).await.map(Some)
     }
 
     /// All rows of a list that has neither ids nor a total.
@@ -142,6 +135,33 @@ impl Api {
     {
         Pages::new(self.clone(), first, next)
     }
+}
+
+async fn listed<P: DeserializeOwned, T>(
+    walk: Walk,
+    id: impl Fn(&T) -> &Id,
+    part: impl FnMut(P, &Position<'_>) -> Part<T>,
+) -> Result<BTreeMap<String, T>> {
+    let (what, mut rows) = (format!("rows in answer to {}", walk.described()), Listed::default());
+    let stated = walked(walk, part, |row| rows.add(id(&row).0.clone(), row)).await?;
+    rows.stated(stated);
+    rows.finish(&what)
+}
+
+async fn streamed<P: DeserializeOwned, T>(
+    walk: Walk,
+    id: impl Fn(&T) -> &Id,
+    part: impl FnMut(P, &Position<'_>) -> Part<T>,
+    mut row: impl FnMut(T),
+) -> Result<()> {
+    let (what, mut seen) = (format!("rows in answer to {}", walk.described()), Seen::default());
+    let once = |one: T| {
+        if seen.is_new(id(&one).as_str()) {
+            row(one);
+        }
+    };
+    let stated = walked(walk, part, once).await?;
+    as_stated(seen.len(), stated, &what)
 }
 
 async fn walked<P: DeserializeOwned, T>(

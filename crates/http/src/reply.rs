@@ -60,18 +60,7 @@ impl Reply {
 
     /// Decodes the body strictly. The error names the place in the JSON and what was expected there, not what stood there.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        // Keeping track of the place takes as long as the decoding itself, so it is looked for where decoding fails.
-        serde_json::from_slice(&self.body).or_else(|_| self.json_or_place())
-    }
-
-    fn json_or_place<T: DeserializeOwned>(&self) -> Result<T> {
-        let mut decoder = serde_json::Deserializer::from_slice(&self.body);
-        let value = serde_path_to_error::deserialize(&mut decoder).map_err(|error| {
-            let path = error.path().to_string();
-            self.undecodable(&path, error.inner())
-        })?;
-        decoder.end().map_err(|error| self.undecodable("the end", &error))?;
-        Ok(value)
+        serde_json::from_slice(&self.body).map_err(|error| self.undecodable(&place(&self.body, &error), &error))
     }
 
     /// Decodes what stands at the first of these JSON pointers that exists and is not null; `None` where none does.
@@ -164,6 +153,31 @@ impl Reply {
         };
         let path = if self.is_secret_place { "" } else { url.path() };
         Some(format!("{}{path}", url.origin().ascii_serialization()))
+    }
+}
+
+/// Where decoding failed, as a path. What was read until then is read once more, keeping track: to keep it at the first
+/// reading takes twice the time, and twice the code of every type.
+fn place(body: &[u8], error: &serde_json::Error) -> String {
+    let line = body.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len);
+    let end = (line.sum::<usize>() + error.column()).min(body.len());
+    // Reading must end within the value: without its last byte, of a number all, where any of it was read.
+    let read = &body[..end];
+    let own = match read.last() {
+        None | Some(b':' | b',' | b'[' | b' ' | b'\n' | b'\r' | b'\t') => 0,
+        Some(last) if last.is_ascii_digit() => {
+            let in_number = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+            read.iter().rev().take_while(in_number).count()
+        }
+        Some(_) => 1,
+    };
+    let mut decoder = serde_json::Deserializer::from_slice(&read[..end - own]);
+    let place = serde_path_to_error::deserialize::<_, serde_json::Value>(&mut decoder);
+    let path = place.err().map(|error| error.path().to_string()).unwrap_or_default();
+    // Behind what lacks something, no key comes.
+    match path.strip_suffix('?').map_or(path.as_str(), |path| path.trim_end_matches('.')) {
+        "" => ".".to_owned(),
+        path => path.to_owned(),
     }
 }
 

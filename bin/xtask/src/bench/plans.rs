@@ -13,7 +13,7 @@ pub(crate) type Lists = BTreeMap<&'static str, usize>;
 pub(crate) struct Plan(Vec<Vec<usize>>);
 
 impl Plan {
-    /// One call, for a token or to learn whose the credential is.
+    /// One call, for a token or to learn whose the credential is. No call tells that at Duo, Dropsuite, Sherweb and TD SYNNEX.
     fn one() -> Self {
         Self::default().then([1])
     }
@@ -99,7 +99,7 @@ pub(crate) const PLANS: &[(&str, Cheapest)] = &[
     }),
     ("huntress", |has| Plan::one().then([pages(has["organizations"], 500)])),
     ("sentinelone", |has| Plan::one().then([pages(has["sites"], 1000)])),
-    ("duo", |has| Plan::one().then([1]).each(has["accounts"])),
+    ("duo", |has| Plan::one().each(has["accounts"])),
     ("itglue", |has| Plan::one().then([pages(has["organizations"], 1000), pages(has["users"], 1000)])),
     ("auvik", |has| Plan::one().then([1]).then([pages(has["devices"], 10_000)])),
     // Its own customers, then those of each reseller below it.
@@ -107,7 +107,7 @@ pub(crate) const PLANS: &[(&str, Cheapest)] = &[
     // A page of one row tells how many there are: of devices and of inboxes.
     ("cork", |has| Plan::one().then([pages(has["clients"], 100)]).each(2 * has["clients"])),
     // The server sends 25 rows, whatever is asked for.
-    ("dropsuite", |has| Plan::one().then([until_empty(has["rows"], 25)])),
+    ("dropsuite", |has| Plan::default().then([until_empty(has["rows"], 25)])),
     ("pax8", |has| {
         let kinds = ["active subscriptions", "activated subscriptions", "cancelled subscriptions"];
         let lists =
@@ -115,12 +115,10 @@ pub(crate) const PLANS: &[(&str, Cheapest)] = &[
         // Whom no list of companies tells, and what has no name in the list of subscriptions, is asked for by its id.
         Plan::with_token().then(lists).each(has["deleted companies"] + has["unnamed products"])
     }),
-    ("sherweb", |has| Plan::with_token().then([1]).each(has["customers"])),
-    ("tdsynnex-stellr", |has| Plan::with_token().then([pages(has["customers"], 100)]).each(has["customers"])),
+    ("sherweb", |has| Plan::one().then([1]).each(has["customers"])),
+    ("tdsynnex-stellr", |has| Plan::one().then([pages(has["customers"], 100)]).each(has["customers"])),
     // The vendor sends 60 customers, whatever is asked for.
-    ("tdsynnex-streamone-ion", |has| {
-        Plan::with_token().then([pages(has["customers"], 60), pages(has["subscriptions"], 100)])
-    }),
+    ("tdsynnex-streamone-ion", |has| Plan::one().then([pages(has["customers"], 60), pages(has["subscriptions"], 100)])),
     // It counts nothing; whose credential it is must be known all the same.
     ("connectwise-psa", |_| Plan::one()),
 ];
