@@ -195,6 +195,12 @@ fn all_below(own: &[Organization], lists: &Lists) -> BTreeSet<String> {
 impl Organization {
     /// What it has, or why it is left out (README, What is counted).
     fn counts(&self, count_trials: bool) -> OrgCounts {
+        if let Some(mark) = self.odd_mark() {
+            return OrgCounts::failed(
+                self.org(),
+                &Error::bad_response(format!("its `{mark}` is neither true nor false")),
+            );
+        }
         let on_trial = if self.is_on_trial() { self.active() } else { Some(Number(Decimal::ZERO)) };
         let numbers = [(&ACTIVE, self.active()), (&LICENSES, self.licenses()), (&TRIAL, on_trial)];
         let org = OrgCounts::numbers(self.org(), numbers).text(&PACKAGE, self.package());

@@ -95,6 +95,16 @@ impl Organization {
         told.is_some_and(|told| yes(&told) == Some(true))
     }
 
+    /// Which mark is sent and is none: it would be taken for one that is not told.
+    pub(crate) fn odd_mark(&self) -> Option<&'static str> {
+        let is_odd = |told: &Value| !told.is_null() && told != "" && yes(told).is_none();
+        let on_trial = self.is_on_trial.clone().or_if_absent(self.on_trial.clone());
+        if is_odd(&self.is_active) {
+            return Some("is_active");
+        }
+        on_trial.is_some_and(|told| is_odd(&told)).then_some("is_on_trial")
+    }
+
     /// `None` where the vendor sends no number.
     pub(crate) fn active(&self) -> Option<Number> {
         number(self.active_users.clone())

@@ -214,6 +214,18 @@ async fn one_organisation_with_two_numbers_is_no_number() {
 }
 
 #[tokio::test]
+async fn a_mark_that_is_none_fails_its_organisation_alone() {
+    let good = row(7, "organization", &[]);
+    for (mark, odd) in [("is_on_trial", json!(-3)), ("is_on_trial", json!({})), ("is_active", json!("perhaps"))] {
+        let mut bad = row(8, "organization", &[]);
+        bad[mark] = odd;
+        let counts = counted("11", vec![list("11").reply(rows(&[&good, &bad]))]).await;
+        let failed: Vec<_> = counts.orgs.iter().filter_map(|org| Some((&*org.org.id, org.failure()?.code))).collect();
+        assert_eq!(failed, [("8", Code::BadResponse)], "{mark}");
+    }
+}
+
+#[tokio::test]
 async fn an_organisation_without_id_and_domain_is_an_error() {
     let reply = rows(&[&json!({ "name": "Acme", "type": "organization", "active_users": 1 })]);
     let case = Case { exchanges: vec![list("northgate.example").reply(reply)], ..case() };

@@ -237,12 +237,12 @@ impl Record {
         self.text(fields).unwrap_or_default().to_lowercase()
     }
 
-    /// What decides is text or a number, or nothing: a status that is something else would be taken for one that is not told.
+    /// What decides is text or a whole number, or nothing: a status that is something else would be taken for one that is not told.
     pub(crate) fn readable(&self, kinds: &[&[String]]) -> Result<()> {
         for fields in kinds {
             let told = fields.iter().find_map(|field| Some((field, self.0.get(field).filter(|told| !told.is_null())?)));
-            if let Some((field, _)) = told.filter(|(_, told)| !told.is_string() && !told.is_number()) {
-                return Err(Error::bad_response(format!("a record's `{field}` is neither text nor a number")));
+            if let Some((field, _)) = told.filter(|(_, told)| Id::deserialize(*told).is_err()) {
+                return Err(Error::bad_response(format!("a record's `{field}` is neither text nor a whole number")));
             }
         }
         Ok(())

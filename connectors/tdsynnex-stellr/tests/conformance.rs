@@ -250,8 +250,9 @@ async fn a_quantity_is_exact_or_missing() {
 
 #[tokio::test]
 async fn a_status_that_is_no_word_is_not_taken_for_one_that_is_not_told() {
-    for field in ["status", "billingFrequency", "productName"] {
-        let row = json!({ "quantity": 3, "productName": "Guard", "status": "active", field: ["ended"] });
+    let fields = ["status", "billingFrequency", "productName"];
+    for (field, odd) in fields.into_iter().flat_map(|field| [json!(["ended"]), json!(7.5)].map(|odd| (field, odd))) {
+        let row = json!({ "quantity": 3, "productName": "Guard", "status": "active", field: odd });
         let told = counts(holding(&[row]), &TestWorld::new()).await.unwrap();
         assert_eq!(told.orgs[0].failure().map(|failure| failure.code), Some(Code::BadResponse), "{field}");
     }
