@@ -15,7 +15,7 @@ use tallysheet_reconcile::plan::{Change, Entry, Outcome, Plan, Step};
 
 /// Looks, or carries the plan out: 0, 3 where changes are refused, 4 where one failed or may have been made.
 pub(crate) async fn apply(global: &Global, arguments: &ApplyArguments) -> Result<u8> {
-    let setup = Setup::load(global.config.as_deref())?;
+    let setup = Setup::load(global.config.as_deref()).await?;
     let one = reconciling(&setup, true)?;
     let path = &arguments.plan;
     let plan = Plan::read(&path.display().to_string(), &files::read_text(path)?, one.limits)?;

@@ -9,7 +9,11 @@ use std::path::Path;
 use tallysheet_core::run::Run;
 use tallysheet_core::{Error, Result};
 use tallysheet_host::Environment;
+use tallysheet_report::reconcile_top;
 use tallysheet_sim::{Options, Simulation};
+
+/// So many rows of what is billed wrongly are shown.
+const ROWS: usize = 8;
 
 /// Runs the demo. It ends with 0 whatever its vendors do on purpose.
 pub(crate) async fn demo(global: &Global, arguments: &DemoArguments) -> Result<u8> {
@@ -17,7 +21,8 @@ pub(crate) async fn demo(global: &Global, arguments: &DemoArguments) -> Result<u
     let simulation = Simulation::start(options).await?;
     let folder = tempfile::tempdir().map_err(|error| Error::internal(format!("no temporary folder: {error}")))?;
     let config = folder.path().join("tallysheet.toml");
-    write(&config, &(simulation.config_toml() + &simulation.delivery_toml()))?;
+    write(&config, &(simulation.config_toml() + &simulation.delivery_toml() + &simulation.reconcile_toml()))?;
+    write(&folder.path().join("products.csv"), &simulation.products_csv())?;
     write(&folder.path().join("companies.csv"), &simulation.companies_csv()?)?;
 
     if arguments.output == Path::new("-") {
@@ -43,6 +48,9 @@ fn story(simulation: &Simulation, run: &Run, arguments: &DemoArguments) -> Strin
         arguments.companies,
         tallysheet_report::table(run, Some(width), output::colours())
     );
+    if let Some(made) = &run.reconciliation {
+        let _ = writeln!(text, "{}", reconcile_top(made, ROWS, Some(width), output::colours()));
+    }
     text.push_str("What to see:\n");
     for line in simulation.story() {
         let _ = writeln!(text, "  - {line}");

@@ -14,7 +14,7 @@ use tallysheet_host::files;
 
 /// Shows the products that are billed and compared with nothing; with `yes` adds those that are sure to the products file.
 pub(crate) async fn suggest(global: &Global, yes: bool) -> Result<u8> {
-    let setup = Setup::load(global.config.as_deref())?;
+    let setup = Setup::load(global.config.as_deref()).await?;
     let (_, run) = compared(&setup, global, true).await?;
     let made = run.reconciliation.as_ref().ok_or_else(|| Error::internal("the run compared nothing"))?;
     if let Some(code) = made.failed {

@@ -32,7 +32,7 @@ pub(crate) async fn reconcile(global: &Global, arguments: &ReconcileArguments) -
     {
         return Err(Error::config(format!("--plan {}: it exists already; nothing was done", path.display())));
     }
-    let setup = Setup::load(global.config.as_deref())?;
+    let setup = Setup::load(global.config.as_deref()).await?;
     let (one, run) = compared(&setup, global, false).await?;
     let made = run.reconciliation.as_ref().ok_or_else(|| Error::internal("the run compared nothing"))?;
     if !global.quiet {

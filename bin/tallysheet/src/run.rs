@@ -22,7 +22,7 @@ pub(crate) async fn run(global: &Global, arguments: &RunArguments) -> Result<u8>
     let log =
         arguments.log.as_deref().map(|path| Ok((path, File::create(path).map_err(|error| log_error(path, &error))?)));
     let log: Option<(&Path, File)> = log.transpose()?;
-    let Some(run) = made(&setup, global, arguments).await? else {
+    let Some(run) = Box::pin(made(&setup, global, arguments)).await? else {
         if !global.quiet {
             eprintln!("nothing is due");
         }
@@ -66,7 +66,7 @@ async fn made(setup: &Setup, global: &Global, arguments: &RunArguments) -> Resul
 pub(crate) async fn collect(setup: &Setup, global: &Global, arguments: &RunArguments) -> Result<Run> {
     let mut plan = setup.assemble(arguments.only.clone(), !arguments.no_deliver)?.plan()?;
     add_output(&mut plan, arguments)?;
-    Ok(tallysheet_engine::run(plan, &*progress(global)).await)
+    Ok(Box::pin(tallysheet_engine::run(plan, &*progress(global))).await)
 }
 
 fn add_output(plan: &mut Plan, arguments: &RunArguments) -> Result<()> {

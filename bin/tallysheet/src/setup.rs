@@ -57,7 +57,8 @@ impl Setup {
 
     /// The same for the commands that make and keep the companies file.
     pub(crate) fn assemble_who(&self) -> Result<Assembled> {
-        let selection = Selection { companies_may_be_missing: true, ..Selection::default() };
+        let selection =
+            Selection { companies_may_be_missing: true, products_may_be_missing: true, ..Selection::default() };
         assemble(self.config.clone(), &self.registry, self.world.clone(), self.store.clone(), &selection)
     }
 }

@@ -101,6 +101,7 @@ async fn what_is_killed_goes_on_where_it_was() {
 
     // Killed after each single write that the PSA has seen, until it ends by itself.
     let mut killed = 0;
+    let mut pause = tokio::time::interval(Duration::from_millis(1));
     loop {
         let written = msp.writes().len();
         let mut process =
@@ -114,7 +115,7 @@ async fn what_is_killed_goes_on_where_it_was() {
                 process.wait().unwrap();
                 break None;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            pause.tick().await;
         };
         match ended {
             Some(status) => {

@@ -1,19 +1,20 @@
 #![doc = include_str!("../README.md")]
 
+mod inventory;
 mod tenants;
 mod wire;
 
+use crate::inventory::Inventory;
 use crate::tenants::{Level, Tenants};
 use crate::wire::{Device, Page, Tenant, Usages};
 use jiff::tz::TimeZone;
 use rust_decimal::{Decimal, RoundingStrategy};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use tallysheet_core::{
-    Capability, Connector, ConnectorSpec, Context, CountSource, Counted, Counts, Devices, Error, ErrorKind, Identity,
-    Meta, Metric, MetricDef, Notice, OrgCounts, Outcome, Probe, Result, Secret, Standing, VendorOrg, Verdict,
-    async_trait, register_connector,
+    Capability, Connector, ConnectorSpec, Context, CountSource, Counted, Counts, Error, ErrorKind, Identity, Meta,
+    Metric, MetricDef, Notice, OrgCounts, Outcome, Probe, Result, Secret, VendorOrg, async_trait, register_connector,
 };
 use tallysheet_http::{Api, Basic, Call, Reply};
 
@@ -47,14 +48,6 @@ static BILLABLE: MetricDef = MetricDef::number("Billable devices", "devices");
 static DEVICES: MetricDef = MetricDef::number("Devices", "devices");
 static METRICS: &[&MetricDef] = &[&BILLABLE, &DEVICES];
 
-/// What Auvik bills where it is managed (README, What is counted).
-const BILLED: &str = "router switch l3switch voipswitch stack firewall utm controller";
-/// The other types there are.
-const FREE: &str = "unknown accesspoint workstation server storage printer copier hypervisor multimedia phone tablet \
-                    handheld virtualappliance bridge hub modem ups module loadbalancer camera telecommunications \
-                    packetprocessor chassis airconditioner virtualmachine pdu ipphone backhaul internetofthings \
-                    backupdevice timeclock lightingdevice audiovisual securityappliance alarm buildingmanagement ipmi \
-                    thinaccesspoint thinclient";
 /// Why a client is left out.
 const DISABLED: &str = "not enabled at Auvik";
 /// So many ids in one address are not too long for it.
@@ -110,13 +103,13 @@ impl CountSource for Auvik {
     async fn counts(&self) -> Result<Counts> {
         let tenants = self.tenants().await?;
         let mut notices: Vec<Notice> = tenants.trials(self.cx.now()).collect();
-        let mut devices = BTreeMap::new();
+        let mut inventory = Inventory::new(self.config.mode, &tenants);
         if self.config.mode == Mode::Inventory || self.cx.wants(&DEVICES) {
             let (listed, notice) = self.devices(&tenants).await?;
-            notices.extend(notice.into_iter().chain(unknown_types(&listed)));
-            devices = listed;
+            notices.extend(notice.into_iter().chain(listed.unknown_types()));
+            inventory = listed;
         }
-        let mut orgs = self.inventory(&tenants, &devices);
+        let mut orgs = inventory.finish();
         let companies = tenants.companies();
         if self.config.mode == Mode::Usage {
             let usage = self.usage(&tenants).await?;
@@ -145,31 +138,32 @@ impl Auvik {
         Ok(Tenants::new(all, prefix, self.config.company_level))
     }
 
-    /// Every device by id. Where the newer list is not there, the older one is read (README, Quirks).
-    async fn devices(&self, tenants: &Tenants) -> Result<(BTreeMap<String, Device>, Option<Notice>)> {
-        let mut all = BTreeMap::new();
+    /// The devices of all. Where the newer list is not there, the older one is read (README, Quirks).
+    async fn devices<'a>(&self, tenants: &'a Tenants) -> Result<(Inventory<'a>, Option<Notice>)> {
+        let mut inventory = Inventory::new(self.config.mode, tenants);
         for root in tenants.roots() {
             let call =
                 Call::get("/v2/api/inventory/device/info").query("tenant", &root.id).query("page[first]", 10_000);
             let call = if self.cx.wants(&DEVICES) { call } else { call.query("filter[manageStatus]", true) };
-            let Some(rows) = self.api.find_list(call, |device: &Device| &device.id, Page::devices).await? else {
+            let add = |device: Device| inventory.add(&device);
+            if self.api.find_stream(call, |device: &Device| &device.id, Page::devices, add).await?.is_none() {
                 let message = "Auvik's newer list of devices is not there (404): the older one tells fewer Devices";
                 return Ok((self.devices_of_v1(tenants).await?, Some(Notice::warning(None, message))));
-            };
-            all.extend(rows);
+            }
         }
-        Ok((all, None))
+        Ok((inventory, None))
     }
 
-    async fn devices_of_v1(&self, tenants: &Tenants) -> Result<BTreeMap<String, Device>> {
-        let mut all = BTreeMap::new();
+    async fn devices_of_v1<'a>(&self, tenants: &'a Tenants) -> Result<Inventory<'a>> {
+        let mut inventory = Inventory::new(self.config.mode, tenants);
         for ids in ids_at_once(tenants.clients()) {
             // Larger pages were seen to time out.
             let call = Call::get("/v1/inventory/device/info").query("tenants", ids).query("page[first]", 300);
             let call = call.query("include", "deviceDetail").query("fields[deviceDetail]", "manageStatus");
-            all.extend(self.api.list(call, |device: &Device| &device.id, Page::devices).await?);
+            let add = |device: Device| inventory.add(&device);
+            self.api.stream(call, |device: &Device| &device.id, Page::devices, add).await?;
         }
-        Ok(all)
+        Ok(inventory)
     }
 
     /// Auvik's own average of each client that is enabled, over the previous full month.
@@ -188,62 +182,6 @@ impl Auvik {
         }
         Ok(all)
     }
-
-    /// The devices of every company, each with a verdict.
-    fn inventory(&self, tenants: &Tenants, devices: &BTreeMap<String, Device>) -> Vec<OrgCounts> {
-        let mut fold = Devices::new(METRICS);
-        let mut untold: BTreeSet<&str> = BTreeSet::new();
-        tenants.clients().for_each(|client| fold.org(tenants.company_of(client).org(), Standing::Customer));
-        for (id, device) in devices {
-            let tenant = tenants.get(device.tenant());
-            let company = tenant.map(|tenant| tenants.company_of(tenant));
-            let org_id = company.map_or(device.tenant(), |company| company.id.as_str());
-            if let Some(holder) = company.filter(|company| !company.is_client()) {
-                fold.org(holder.org(), Standing::Customer);
-            }
-            let is_closed = tenant.is_some_and(Tenant::is_disabled);
-            let total = Verdict::counted([&DEVICES]);
-            for (what, verdict) in [("device", Some(total)), ("billable", self.verdict(device))] {
-                let verdict = verdict.map(|verdict| verdict.left_out_if(is_closed, DISABLED));
-                verdict.into_iter().for_each(|verdict| fold.add(org_id, &format!("{what} {id}"), &verdict));
-            }
-            untold.extend((!is_closed && device.is_untold()).then_some(org_id));
-        }
-        let mut orgs = fold.finish();
-        orgs.iter_mut().filter(|org| untold.contains(org.org.id.as_str())).for_each(|org| bill(org, None));
-        orgs
-    }
-
-    /// What Auvik would bill today (README, What is counted): not asked where it tells itself.
-    fn verdict(&self, device: &Device) -> Option<Verdict> {
-        let is_managed = device.attributes.manage_status == Some(true);
-        let billed = self.config.mode == Mode::Inventory && device.is_of(BILLED);
-        billed.then(|| Verdict::counted([&BILLABLE]).left_out_if(!is_managed, "not managed by Auvik"))
-    }
-}
-
-impl Device {
-    fn is_of(&self, types: &str) -> bool {
-        self.attributes.device_type.as_ref().is_some_and(|own| types.split_whitespace().any(|word| *word == **own))
-    }
-
-    /// Whether it might be billable, and Auvik does not tell.
-    fn is_untold(&self) -> bool {
-        match (&self.attributes.device_type, self.attributes.manage_status) {
-            (None, managed) => managed != Some(false),
-            (Some(_), None) => self.is_of(BILLED),
-            (Some(_), Some(_)) => false,
-        }
-    }
-}
-
-/// Types that Auvik made since are not billable until somebody says so: that is told.
-fn unknown_types(devices: &BTreeMap<String, Device>) -> Option<Notice> {
-    let is_known =
-        |device: &Device| device.attributes.device_type.is_none() || device.is_of(BILLED) || device.is_of(FREE);
-    let unknown = devices.values().filter(|device| !is_known(device)).count();
-    let message = format!("{unknown} devices are of a type that is not known here; they are not taken for billable");
-    (unknown > 0).then(|| Notice::warning(None, message))
 }
 
 /// The averages of a company's clients together; none where one of them is lacking.

@@ -6,10 +6,10 @@ use crate::wire::{Company, Device, Rows, by_category, elsewhere};
 use futures_util::future::{try_join, try_join_all};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use tallysheet_core::ErrorKind::{Auth, Forbidden, MissingValue, NotFound};
+use tallysheet_core::tally::Seen;
 use tallysheet_core::wire::Id;
 use tallysheet_core::{
     Capability, Code, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Error, Identity, Meta,
@@ -96,16 +96,16 @@ impl Probe for ConnectwiseAsio {
 #[async_trait]
 impl CountSource for ConnectwiseAsio {
     async fn counts(&self) -> Result<Counts> {
-        let companies = self.list(Call::get(COMPANIES), |company: &Company| &company.id);
+        let companies = self.api.list(Call::get(COMPANIES), company_id, part_of(company_id));
         let (companies, devices) = try_join(companies, self.v1()).await?;
-        let devices = match devices {
+        let Folded { mut devices, untyped } = match devices {
             Some(devices) => devices,
             None => self.v2(&companies).await?,
         };
-        let elsewhere = elsewhere(&companies, &devices);
-        let owner = |device: &Device| elsewhere.get(&device.company.0).unwrap_or(&device.company.0).clone();
-        let holders: BTreeSet<String> = devices.values().map(owner).collect();
-        let (mut fold, mut warnings) = (Devices::new(METRICS), Vec::new());
+        let elsewhere = elsewhere(&companies, devices.org_ids());
+        elsewhere.iter().for_each(|(told, owner)| devices.give(told, &[owner]));
+        let holders: BTreeSet<String> = devices.org_ids().map(str::to_owned).collect();
+        let mut warnings = Vec::new();
         for (id, company) in &companies {
             let (org, gone) = (company.org(), company.is_gone(&self.cx));
             if gone && holders.contains(id) {
@@ -113,18 +113,33 @@ impl CountSource for ConnectwiseAsio {
                 warnings.push(Notice::warning(None, message).about(&org.name));
             }
             let aside = Standing::NotCustomer("inactive or deleted, and without devices");
-            fold.org(org, if gone && !holders.contains(id) { aside } else { Standing::Customer });
+            devices.org(org, if gone && !holders.contains(id) { aside } else { Standing::Customer });
         }
-        devices.iter().for_each(|(id, device)| fold.add(&owner(device), id, &Verdict::counted([device.class()])));
         if !elsewhere.is_empty() {
             warnings.push(Notice::warning(None, "devices name other company ids: matched by number or external id"));
         }
-        let untyped = devices.values().filter(|device| device.kind().is_empty()).count();
         if untyped > 0 {
             let message = format!("{untyped} devices have no `endpointType`: category and operating system decide");
             warnings.push(Notice::warning(Code::MissingValue, message));
         }
-        Ok(Counts { orgs: fold.finish(), notices: warnings, ..Counts::default() })
+        Ok(Counts { orgs: devices.finish(), notices: warnings, ..Counts::default() })
+    }
+}
+
+/// Devices, folded by the companies that they name.
+struct Folded {
+    devices: Devices,
+    untyped: usize,
+}
+
+impl Folded {
+    fn new() -> Self {
+        Self { devices: Devices::new(METRICS), untyped: 0 }
+    }
+
+    fn add(&mut self, device: &Device) {
+        self.devices.add(device.company.as_str(), device.id.as_str(), &Verdict::counted([device.class()]));
+        self.untyped += usize::from(device.kind().is_empty());
     }
 }
 
@@ -132,35 +147,27 @@ impl CountSource for ConnectwiseAsio {
 type Found = BTreeMap<String, Device>;
 
 impl ConnectwiseAsio {
-    /// A list of v1. A page that shows nothing new came in the place of another: there is no total that would tell.
-    async fn list<T: DeserializeOwned>(&self, first: Call, id: fn(&T) -> &Id) -> Result<BTreeMap<String, T>> {
-        let mut known = HashSet::new();
-        let part = |rows: Rows<T>, at: &Position<'_>| {
-            let part = rows.part(at);
-            let new = part.rows.iter().filter(|row| known.insert(id(row).clone())).count();
-            if new == 0 && !part.rows.is_empty() { Part { next: Next::Repeated, ..part } } else { part }
-        };
-        self.api.list(first, id, part).await
-    }
-
     /// The devices of all companies in one list; `None` where v2 is to be asked instead.
-    async fn v1(&self) -> Result<Option<Found>> {
+    async fn v1(&self) -> Result<Option<Folded>> {
         let (generation, closed) = (self.config.api_generation, [Auth, Forbidden, NotFound]);
         if generation == Generation::V2 {
             return Ok(None);
         }
-        let call = Call::get("/api/platform/v1/device/endpoints");
-        match self.list(call, |device: &Device| &device.id).await {
+        let (call, mut folded, mut is_whole) = (Call::get("/api/platform/v1/device/endpoints"), Folded::new(), true);
+        let add = |device: Device| {
+            is_whole &= !device.kind().is_empty() && !device.company.0.is_empty();
+            folded.add(&device);
+        };
+        match self.api.stream(call, device_id, part_of(device_id), add).await {
             Err(error) if generation == Generation::Auto && closed.contains(&error.kind()) => Ok(None),
-            Ok(devices) if devices.values().any(|device| device.kind().is_empty() || device.company.0.is_empty()) => {
-                Err(Error::new(MissingValue, "v1 lists a device without `clientId` or `endpointType`"))
-            }
-            devices => devices.map(Some),
+            Err(error) => Err(error),
+            Ok(()) if is_whole => Ok(Some(folded)),
+            Ok(()) => Err(Error::new(MissingValue, "v1 lists a device without `clientId` or `endpointType`")),
         }
     }
 
     /// The same for four companies at a time.
-    async fn v2(&self, companies: &BTreeMap<String, Company>) -> Result<Found> {
+    async fn v2(&self, companies: &BTreeMap<String, Company>) -> Result<Folded> {
         let ids: Vec<&String> = companies.keys().collect();
         let fours = try_join_all(ids.chunks(4).map(|four| self.batch(four))).await?;
         // A company without devices is 404; of several it may be any, so each is asked alone.
@@ -171,7 +178,11 @@ impl ConnectwiseAsio {
         if found.is_empty() && !ids.is_empty() {
             return Err(Error::new(NotFound, "v2 knows the devices of no company: that is not taken for zero"));
         }
-        Ok(found.into_iter().rev().flatten().collect())
+        // Of a device that several tell, the first stands.
+        let devices: Found = found.into_iter().rev().flatten().collect();
+        let mut folded = Folded::new();
+        devices.values().for_each(|device| folded.add(device));
+        Ok(folded)
     }
 
     /// `None` where the vendor has nothing of these companies.
@@ -183,10 +194,28 @@ impl ConnectwiseAsio {
     }
 }
 
+/// Pages of v1. One that shows nothing new came in the place of another: there is no total that would tell.
+fn part_of<T>(id: fn(&T) -> &Id) -> impl FnMut(Rows<T>, &Position<'_>) -> Part<T> {
+    let mut known = Seen::default();
+    move |rows, at| {
+        let part = rows.part(at);
+        let new = part.rows.iter().filter(|row| known.is_new(id(row).as_str())).count();
+        if new == 0 && !part.rows.is_empty() { Part { next: Next::Repeated, ..part } } else { part }
+    }
+}
+
+const fn company_id(company: &Company) -> &Id {
+    &company.id
+}
+
+const fn device_id(device: &Device) -> &Id {
+    &device.id
+}
+
 impl Device {
     /// Its one class (README, What is counted).
     fn class(&self) -> &'static MetricDef {
-        let system = self.os["product"].as_str().unwrap_or_default().to_lowercase();
+        let system = self.system.as_deref().unwrap_or_default();
         match (self.category.as_str(), self.kind()) {
             // Whatever it calls itself.
             ("cloud", _) => &OTHER,
@@ -194,7 +223,7 @@ impl Device {
             (_, "server") => &SERVERS,
             (_, "desktop" | "laptop" | "workstation") => &WORKSTATIONS,
             (_, "") if system.contains("server") => &SERVERS,
-            (_, "") if !system.trim().is_empty() => &WORKSTATIONS,
+            (_, "") if !system.is_empty() => &WORKSTATIONS,
             _ => &OTHER,
         }
     }

@@ -1,11 +1,17 @@
 //! What the vendor sends, as far as it is read. What only hints at something is a [`Value`]: its shape fails no run.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use tallysheet_core::wire::{Id, Moment, Word};
 use tallysheet_core::{Context, VendorOrg};
 use tallysheet_http::{Part, Position};
+
+/// The one word that is needed of many: an account has more devices than it has anything else.
+fn product<'de, D: Deserializer<'de>>(decoder: D) -> Result<Option<Word>, D::Error> {
+    let told = Value::deserialize(decoder)?;
+    Ok(Word::deserialize(&told["product"]).ok())
+}
 
 /// A page of v1: bare rows, or under their name.
 #[derive(Deserialize)]
@@ -73,8 +79,9 @@ pub(crate) struct Device {
     pub(crate) company: Id,
     #[serde(rename = "endpointType")]
     kind: Option<Word>,
-    #[serde(default)]
-    pub(crate) os: Value,
+    /// The name of its operating system, where it is told.
+    #[serde(rename = "os", default, deserialize_with = "product")]
+    pub(crate) system: Option<Word>,
     #[serde(skip)]
     pub(crate) category: String,
 }
@@ -106,9 +113,9 @@ pub(crate) fn by_category(page: BTreeMap<String, Vec<Group>>, at: &Position<'_>)
 
 /// Where no device names a company by its id: the companies that all of them name by the number in its id, or by its id
 /// in another product, each exactly one (README, Quirks).
-pub(crate) fn elsewhere(
+pub(crate) fn elsewhere<'a>(
     companies: &BTreeMap<String, Company>,
-    devices: &BTreeMap<String, Device>,
+    named: impl Iterator<Item = &'a str>,
 ) -> BTreeMap<String, String> {
     let mut known: BTreeMap<String, BTreeSet<&String>> = BTreeMap::new();
     for (id, company) in companies {
@@ -116,12 +123,11 @@ pub(crate) fn elsewhere(
             known.entry(other).or_default().insert(id);
         }
     }
-    let named: BTreeSet<&String> = devices.values().map(|device| &device.company.0).collect();
-    let owner = |id: &String| match known.get(&number(id))?.iter().collect::<Vec<_>>()[..] {
-        [owner] if !companies.contains_key(id) => Some((id.clone(), (*owner).clone())),
+    let owner = |id: &str| match known.get(&number(id))?.iter().collect::<Vec<_>>()[..] {
+        [owner] if !companies.contains_key(id) => Some((id.to_owned(), (*owner).clone())),
         _ => None,
     };
-    named.into_iter().map(owner).collect::<Option<_>>().unwrap_or_default()
+    named.map(owner).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// Most ids spell `Command ID` and a number: that number, else the id itself.

@@ -3,9 +3,9 @@
 use futures_util::future::try_join;
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
-use tallysheet_core::tally::OfflineLimit;
+use tallysheet_core::tally::{OfflineLimit, Seen};
 use tallysheet_core::wire::{Id, Moment, Word};
 use tallysheet_core::{
     Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Error, ErrorKind, Hint, Identity,
@@ -85,25 +85,27 @@ impl Probe for ConnectwiseAutomate {
 #[async_trait]
 impl CountSource for ConnectwiseAutomate {
     async fn orgs(&self) -> Result<Vec<VendorOrg>> {
-        Ok(self.list("/api/v1/Clients", |client: &Client| &client.id).await?.values().map(Client::org).collect())
+        Ok(self.clients().await?.iter().map(Client::org).collect())
     }
 
     async fn counts(&self) -> Result<Counts> {
-        let computers = self.list("/api/v1/Computers", |computer: &Computer| &computer.id);
-        let (clients, computers) =
-            try_join(self.list("/api/v1/Clients", |client: &Client| &client.id), computers).await?;
-        seen(computers.values().filter(|computer| computer.client.is_some()).count(), "whose the computers are")?;
         let offline = OfflineLimit::days(self.max_offline_days, self.cx.now());
-        let (mut fold, mut guessed) = (Devices::new(METRICS), 0);
-        clients.values().for_each(|client| fold.org(client.org(), Standing::Customer));
-        for (id, computer) in &computers {
-            // A client that was made since the clients were listed, or none, becomes a row of its own.
+        let (mut fold, mut others, mut owned, mut guessed) = (Devices::new(METRICS), BTreeMap::new(), 0, 0);
+        let add = |computer: Computer| {
             let org = computer.client.as_ref().map_or_else(|| VendorOrg::new("", "(no client)"), Client::org);
-            fold.org(org.clone(), Standing::Customer);
             let (verdict, is_guess) = computer.verdict(offline);
-            fold.add(&org.id, id, &verdict);
+            fold.add(&org.id, computer.id.as_str(), &verdict);
+            owned += usize::from(computer.client.is_some());
             guessed += u32::from(is_guess);
-        }
+            others.entry(org.id.clone()).or_insert(org);
+        };
+        let computers = self.stream("/api/v1/Computers", |computer: &Computer| &computer.id, add);
+        let clients = self.clients();
+        let (clients, ()) = try_join(clients, computers).await?;
+        seen(owned, "whose the computers are")?;
+        clients.into_iter().for_each(|client| fold.org(client.org(), Standing::Customer));
+        // A client that was made since the clients were listed, or none, becomes a row of its own.
+        others.into_values().for_each(|org| fold.org(org, Standing::Customer));
         let message = format!("{guessed} computers have no known type and count by the name of their operating system");
         let notices = Vec::from_iter((guessed > 0).then(|| Notice::warning(None, message)));
         Ok(Counts { orgs: fold.finish(), notices, ..Counts::default() })
@@ -111,20 +113,36 @@ impl CountSource for ConnectwiseAutomate {
 }
 
 impl ConnectwiseAutomate {
+    async fn clients(&self) -> Result<Vec<Client>> {
+        let mut clients = Vec::new();
+        self.stream("/api/v1/Clients", |client: &Client| &client.id, |client| clients.push(client)).await?;
+        clients.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(clients)
+    }
+
     /// All rows of a list, and of all their fields: chosen ones may leave a computer's client out (README, Quirks).
-    async fn list<T: DeserializeOwned>(&self, path: &str, id: impl Fn(&T) -> &Id) -> Result<BTreeMap<String, T>> {
+    async fn stream<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        id: impl Fn(&T) -> &Id,
+        mut row: impl FnMut(T),
+    ) -> Result<()> {
         let first = Call::get(path).query("pageSize", 1000).query("page", 1).query("orderBy", "Id asc");
-        let mut known = HashSet::new();
+        let (mut known, mut count) = (Seen::default(), 0);
         let part = |rows: Vec<T>, at: &Position<'_>| {
-            let new = rows.iter().filter(|row| known.insert(id(row).clone())).count();
+            let new = rows.iter().filter(|row| known.is_new(id(row).as_str())).count();
             // A server that repeats itself is asked for the same page again, which the kit refuses.
             let next = Next::query("page", at.index + if new == 0 { 1 } else { 2 });
             // How many rows fill a page is not established, but it is a round number (README, Quirks).
             let is_last = rows.is_empty() || !rows.len().is_multiple_of(5);
             Part { rows, stated: None, next: if is_last { Next::End } else { next } }
         };
-        let rows = self.api.list(first, &id, part).await?;
-        seen(rows.len(), path).map(|()| rows)
+        let counted = |one: T| {
+            count += 1;
+            row(one);
+        };
+        self.api.stream(first, &id, part, counted).await?;
+        seen(count, path)
     }
 }
 

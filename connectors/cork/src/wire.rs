@@ -95,9 +95,11 @@ impl<T> Page<T> {
     pub(crate) fn part(self, _: &Position<'_>) -> Part<T> {
         let rows = self.items;
         match self.pagination {
-            Some(at) => {
-                Part { rows, stated: at.total_items, next: Next::until("page", at.page + 1, at.total_pages + 1) }
-            }
+            Some(at) => Part {
+                rows,
+                stated: at.total_items,
+                next: Next::until("page", at.page.saturating_add(1), at.total_pages.saturating_add(1)),
+            },
             None => Part { rows, stated: None, next: Next::End }.full_at(PAGE),
         }
     }

@@ -63,8 +63,11 @@ impl Probe for Dropsuite {
     async fn check(&self) -> Result<Identity> {
         // `/status` would answer whatever the second token is.
         self.api.json::<Page>(&users(1)).await?;
-        // No call names the reseller.
-        Ok(Identity { account: self.api.host().to_owned(), ..Identity::default() })
+        Ok(self.identity())
+    }
+
+    fn known(&self) -> Option<Identity> {
+        Some(self.identity())
     }
 }
 
@@ -85,6 +88,13 @@ impl CountSource for Dropsuite {
         }
         let orgs = customers.into_values().map(Customer::counts).collect();
         Ok(Counts { orgs, notices, ..Counts::default() })
+    }
+}
+
+impl Dropsuite {
+    /// No call names the reseller.
+    fn identity(&self) -> Identity {
+        Identity::unnamed(self.api.host())
     }
 }
 

@@ -47,7 +47,9 @@ impl Page {
         let next = match pagination {
             // Another page than was asked for.
             Some(Pagination { current_page: Some(told), .. }) if told != this => back(),
-            Some(Pagination { total_pages: Some(total), .. }) => Next::until("page", this + 1, total + 1),
+            Some(Pagination { total_pages: Some(total), .. }) => {
+                Next::until("page", this.saturating_add(1), total.saturating_add(1))
+            }
             Some(Pagination { next_page: Some(next), .. }) => Next::query("page", next),
             None if news > 0 => Next::query("page", this + 1),
             // An earlier page again, and full: there may be more behind it.

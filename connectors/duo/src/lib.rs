@@ -66,8 +66,11 @@ register_connector!(Duo);
 impl Probe for Duo {
     async fn check(&self) -> Result<Identity> {
         self.accounts().await?;
-        // No call names the parent. Its host is its own, and the keys are good there only.
-        Ok(Identity { account: self.api.host().to_owned(), ..Identity::default() })
+        Ok(self.identity())
+    }
+
+    fn known(&self) -> Option<Identity> {
+        Some(self.identity())
     }
 }
 
@@ -85,6 +88,11 @@ impl CountSource for Duo {
 }
 
 impl Duo {
+    /// No call names the parent. Its host is its own, and the keys are good there only.
+    fn identity(&self) -> Identity {
+        Identity::unnamed(self.api.host())
+    }
+
     async fn accounts(&self) -> Result<BTreeMap<String, Account>> {
         let call = Call::post("/accounts/v1/account/list").repeatable().json(&json!({}))?;
         let listed: Answer<Vec<Account>> = self.api.json(&call).await?;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
+use tallysheet_core::tally::Seen;
 use tallysheet_core::wire::Id;
 use tallysheet_core::{
     Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, Error, ErrorKind, Identity, Meta,
@@ -89,28 +90,19 @@ impl CountSource for ImmyBot {
     }
 
     async fn counts(&self) -> Result<Counts> {
-        let (tenants, computers, persons) = try_join3(self.tenants(), self.computers(), self.persons()).await?;
-        let owners = computers.values().map(|row| &row.tenant_id).chain(persons.values().map(|row| &row.tenant_id));
-        let owners: BTreeSet<&Id> = owners.collect();
-        let is_gone = |tenant: &Tenant| tenant.marked_for_deletion_at_utc.is_some() && !owners.contains(&tenant.id);
+        let (tenants, mut fold, persons) = try_join3(self.tenants(), self.computers(), self.persons()).await?;
+        let computers = fold.len();
+        fold.join(persons);
+        let owners: BTreeSet<String> = fold.org_ids().map(str::to_owned).collect();
+        let is_gone =
+            |tenant: &Tenant| tenant.marked_for_deletion_at_utc.is_some() && !owners.contains(tenant.id.as_str());
         let (gone, tenants): (Vec<_>, Vec<_>) = tenants.into_values().partition(is_gone);
-
-        let mut fold = Devices::new(METRICS);
         for tenant in tenants {
             let standing = tenant.standing();
             fold.org(tenant.org(), standing);
         }
-        for (id, row) in &computers {
-            let verdict = row.verdict(self.config.exclude_needs_onboarding);
-            fold.add(row.tenant_id.as_str(), &format!("computer {id}"), &verdict);
-        }
-        for (id, row) in &persons {
-            let expired = row.expires.0.is_some_and(|end| end < self.cx.now());
-            let verdict = Verdict::counted([&USERS]).left_out_if(expired, "expired");
-            fold.add(row.tenant_id.as_str(), &format!("person {id}"), &verdict);
-        }
         let gone = gone.into_iter().map(|tenant| OrgCounts::whole(tenant.org(), Outcome::LeftOut(GONE)));
-        let vendor_totals = vec![(Metric::Fixed(&DEVICES), computers.len().into())];
+        let vendor_totals = vec![(Metric::Fixed(&DEVICES), computers.into())];
         Ok(Counts { orgs: fold.finish().into_iter().chain(gone).collect(), vendor_totals, ..Counts::default() })
     }
 }
@@ -122,45 +114,69 @@ const PAGE_SIZES: [usize; 9] = [10, 20, 25, 50, 100, 200, 250, 500, 1_000];
 
 impl ImmyBot {
     async fn tenants(&self) -> Result<BTreeMap<String, Tenant>> {
-        self.whole("/api/v1/tenants", |row: &Tenant| &row.id).await
+        let mut tenants = BTreeMap::new();
+        let add = |row: Tenant| drop(tenants.insert(row.id.0.clone(), row));
+        self.whole("/api/v1/tenants", |row: &Tenant| &row.id, add).await?;
+        Ok(tenants)
     }
 
-    async fn persons(&self) -> Result<BTreeMap<String, Person>> {
-        if !self.cx.wants(&USERS) {
-            return Ok(BTreeMap::new());
+    async fn persons(&self) -> Result<Devices> {
+        let (mut fold, now) = (Devices::new(METRICS), self.cx.now());
+        let add = |row: Person| {
+            let expired = row.expires.0.is_some_and(|end| end < now);
+            let verdict = Verdict::counted([&USERS]).left_out_if(expired, "expired");
+            fold.add(row.tenant_id.as_str(), &format!("person {}", row.id), &verdict);
+        };
+        if self.cx.wants(&USERS) {
+            self.whole("/api/v1/persons", |row: &Person| &row.id, add).await?;
         }
-        self.whole("/api/v1/persons", |row: &Person| &row.id).await
+        Ok(fold)
     }
 
-    /// A list that comes whole; where it is as long as a page may be, pages follow until one brings nothing new.
-    async fn whole<T: DeserializeOwned>(&self, path: &str, id: fn(&T) -> &Id) -> Result<BTreeMap<String, T>> {
-        let by_id = |rows: Vec<T>| rows.into_iter().map(|row| (id(&row).0.clone(), row));
-        let mut all: BTreeMap<String, T> = by_id(self.api.json(&Call::get(path)).await?).collect();
-        let (size, mut before, mut page) = (all.len(), 0, 2);
-        while PAGE_SIZES.contains(&size) && all.len() > before {
+    /// A list that comes whole, each row handed over once; where it is as long as a page may be, pages follow until one
+    /// brings nothing new.
+    async fn whole<T: DeserializeOwned>(&self, path: &str, id: fn(&T) -> &Id, mut row: impl FnMut(T)) -> Result<()> {
+        let mut seen = Seen::default();
+        let mut add = |rows: Vec<T>| {
+            rows.into_iter().filter(|one| seen.is_new(id(one).as_str())).for_each(&mut row);
+            seen.len()
+        };
+        let size = add(self.api.json(&Call::get(path)).await?);
+        let (mut all, mut before, mut page) = (size, 0, 2);
+        while PAGE_SIZES.contains(&size) && all > before {
             let call = Call::get(path).query("page", page).query("pageSize", size);
-            (before, page) = (all.len(), page + 1);
-            all.extend(by_id(self.api.json(&call).await?));
+            (before, page) = (all, page + 1);
+            all = add(self.api.json(&call).await?);
         }
-        Ok(all)
+        Ok(())
     }
 
     /// The list was seen to lose rows: where it disagrees with its own total, it is read once more.
-    async fn computers(&self) -> Result<BTreeMap<String, Computer>> {
+    async fn computers(&self) -> Result<Devices> {
+        let answer = self.computers_once().await;
+        match answer.as_ref().map_err(Error::kind) {
+            Err(ErrorKind::TotalDiffers) => self.computers_once().await,
+            _ => answer,
+        }
+    }
+
+    async fn computers_once(&self) -> Result<Devices> {
         // Without this sort, pages repeat rows and drop others; without `includeOffline`, offline computers may lack.
         let first = Call::get("/api/v1/computers/paged").query("skip", 0).query("take", 500);
         let first = first.query("sort", "id").query("sortDesc", false).query("includeOffline", true);
         let mut read = 0;
-        let part = move |Page { count, results: rows }: Page, _: &Position<'_>| {
+        let part = |Page { count, results: rows }: Page, _: &Position<'_>| {
             read += rows.len();
             let next = if rows.is_empty() { Next::End } else { Next::until("skip", read, count) };
             Part { rows, stated: Some(count), next }
         };
-        let answer = self.api.list(first.clone(), |row: &Computer| &row.id, part).await;
-        match answer.as_ref().map_err(Error::kind) {
-            Err(ErrorKind::TotalDiffers) => self.api.list(first, |row: &Computer| &row.id, part).await,
-            _ => answer,
-        }
+        let mut fold = Devices::new(METRICS);
+        let add = |row: Computer| {
+            let verdict = row.verdict(self.config.exclude_needs_onboarding);
+            fold.add(row.tenant_id.as_str(), &format!("computer {}", row.id), &verdict);
+        };
+        self.api.stream(first, |row: &Computer| &row.id, part, add).await?;
+        Ok(fold)
     }
 }
 

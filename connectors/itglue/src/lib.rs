@@ -12,13 +12,13 @@ use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tallysheet_core::tally::missing;
-use tallysheet_core::wire::Field;
+use tallysheet_core::wire::{Field, Id};
 use tallysheet_core::{
     Capability, CompanyDirectory, Connector, ConnectorSpec, Context, CountSource, Counts, Devices, DirectoryCompany,
     Error, ErrorKind, Identity, Meta, MetricDef, OrgCounts, Outcome, Probe, Result, Secret, Standing, VendorOrg,
     Verdict, async_trait, register_connector,
 };
-use tallysheet_http::{Api, ApiKey, Call, Reply};
+use tallysheet_http::{Api, ApiKey, Call, Position, Reply};
 
 /// Settings of a `kind = "itglue"` integration.
 #[derive(Deserialize, JsonSchema)]
@@ -96,27 +96,21 @@ impl Probe for ItGlue {
 #[async_trait]
 impl CountSource for ItGlue {
     async fn counts(&self) -> Result<Counts> {
-        let lists = try_join(self.list::<Organization>("/organizations"), self.list::<User>("/users"));
-        let (organizations, users) = lists.await?;
+        let (organizations, users) = try_join(self.organizations(), self.users()).await?;
+        let Users { mut fold, accounts: of_users, .. } = users;
         let accounts = Accounts::of(&organizations, self.config.shared_accounts, &self.cx);
         let served: BTreeSet<&str> = accounts.all_served().map(|row| row.id.as_str()).collect();
         let (counted, others): (Vec<_>, Vec<_>) =
             organizations.values().partition(|row| served.contains(row.id.as_str()));
 
-        let mut fold = Devices::new(METRICS);
         counted.into_iter().for_each(|row| fold.org(row.org(), row.attributes.standing()));
-        for (id, row) in users.iter().filter(|(_, row)| row.attributes.my_glue) {
-            let verdict = row.attributes.verdict(self.config.accepted_only)?;
-            let account = row.attributes.account()?;
-            let organizations = accounts.served_by(account);
-            for organization in organizations {
-                fold.add(organization.id.as_str(), &format!("{id} at {}", organization.id), &verdict);
-            }
+        for account in &of_users {
+            let (nobody, organizations) = (nobodys(account.as_deref()), accounts.served_by(account.as_deref()));
             if organizations.is_empty() {
-                let org = nobodys(account);
-                let org_id = org.id.clone();
-                fold.org(org, Standing::Customer);
-                fold.add(&org_id, id, &verdict);
+                fold.org(nobody, Standing::Customer);
+            } else {
+                let organizations: Vec<&str> = organizations.iter().map(|row| row.id.as_str()).collect();
+                fold.give(&nobody.id, &organizations);
             }
         }
         let orgs = fold.finish().into_iter().chain(others.into_iter().map(Row::without_users)).collect();
@@ -127,7 +121,7 @@ impl CountSource for ItGlue {
 #[async_trait]
 impl CompanyDirectory for ItGlue {
     async fn companies(&self) -> Result<Vec<DirectoryCompany>> {
-        Ok(self.list::<Organization>("/organizations").await?.into_values().map(Row::company).collect())
+        Ok(self.organizations().await?.into_values().map(Row::company).collect())
     }
 }
 
@@ -138,20 +132,62 @@ fn took_too_long(reply: &Reply) -> Option<Error> {
 }
 
 impl ItGlue {
-    /// A list by id, in the largest pages; where the vendor takes too long for them, in smaller ones from the start.
-    async fn list<A: DeserializeOwned>(&self, path: &str) -> Result<BTreeMap<String, Row<A>>> {
-        for size in [1_000, 500] {
-            match self.in_pages(path, size).await {
-                Err(error) if error.kind() == ErrorKind::TimedOut => {}
-                listed => return listed,
-            }
-        }
-        self.in_pages(path, 250).await
+    async fn organizations(&self) -> Result<BTreeMap<String, Row<Organization>>> {
+        let add = |rows: &mut BTreeMap<_, _>, row: Row<Organization>| drop(rows.insert(row.id.0.clone(), row));
+        self.list("/organizations", add).await
     }
 
-    async fn in_pages<A: DeserializeOwned>(&self, path: &str, size: usize) -> Result<BTreeMap<String, Row<A>>> {
-        let first = Call::get(path).query("page[size]", size).query("sort", "id");
-        self.api.list(first, |row: &Row<A>| &row.id, |page: Page<A>, at| page.part(at, size)).await
+    async fn users(&self) -> Result<Users> {
+        let add = |users: &mut Users, row: Row<User>| users.add(&row, self.config.accepted_only);
+        let users: Users = self.list("/users", add).await?;
+        users.wrong.clone().map_or(Ok(users), Err)
+    }
+
+    /// Folds a list in the largest pages; where the vendor takes too long for them, in smaller ones from the start.
+    async fn list<A: DeserializeOwned, F: Default>(&self, path: &str, add: impl Fn(&mut F, Row<A>)) -> Result<F> {
+        let mut size = 1_000;
+        loop {
+            let (mut fold, call) = (F::default(), Call::get(path).query("page[size]", size).query("sort", "id"));
+            let part = |page: Page<A>, at: &Position<'_>| page.part(at, size);
+            let listed = self.api.stream(call, id, part, |row| add(&mut fold, row)).await;
+            match listed {
+                Err(error) if error.kind() == ErrorKind::TimedOut && size > 250 => size /= 2,
+                listed => return listed.map(|()| fold),
+            }
+        }
+    }
+}
+
+fn id<A>(row: &Row<A>) -> &Id {
+    &row.id
+}
+
+/// The MyGlue users, folded by account: whose account it is shows only when all organizations came.
+struct Users {
+    fold: Devices,
+    accounts: BTreeSet<Option<String>>,
+    /// Why none may be counted.
+    wrong: Option<Error>,
+}
+
+impl Default for Users {
+    fn default() -> Self {
+        Self { fold: Devices::new(METRICS), accounts: BTreeSet::new(), wrong: None }
+    }
+}
+
+impl Users {
+    fn add(&mut self, Row { id, attributes: user }: &Row<User>, accepted_only: bool) {
+        if !user.my_glue {
+            return;
+        }
+        match (user.account(), user.verdict(accepted_only)) {
+            (Ok(account), Ok(verdict)) => {
+                self.fold.add(&nobodys(account).id, id.as_str(), &verdict);
+                self.accounts.insert(account.map(str::to_owned));
+            }
+            (Err(error), _) | (_, Err(error)) => self.wrong = Some(error),
+        }
     }
 }
 

@@ -57,7 +57,9 @@ impl<A> Page<A> {
         let paging = self.meta.unwrap_or_default();
         let next = match (paging.next_page, paging.current_page, paging.total_pages) {
             (Some(page), ..) => Next::query("page[number]", page),
-            (None, Some(page), Some(last)) => Next::until("page[number]", page + 1, last + 1),
+            (None, Some(page), Some(last)) => {
+                Next::until("page[number]", page.saturating_add(1), last.saturating_add(1))
+            }
             _ => Next::End,
         };
         let part = Part { rows: self.data, stated: paging.total_count, next };

@@ -5,7 +5,6 @@ mod desk;
 use futures_util::future::try_join;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tallysheet_core::tally::OfflineLimit;
@@ -104,18 +103,23 @@ impl CountSource for NinjaOne {
     }
 
     async fn counts(&self) -> Result<Counts> {
-        let devices = self.list("/v2/devices", |device: &Device| &device.id);
-        let (organizations, devices) = try_join(self.organizations(), devices).await?;
         let offline = OfflineLimit::days(self.config.max_offline_days, self.cx.now());
-        let mut fold = Devices::new(METRICS);
+        let (mut fold, mut unknown) = (Devices::new(METRICS), BTreeSet::new());
+        let add = |device: Device| {
+            let verdict = device.verdict(self.config.servers_include_vm_guests, offline);
+            fold.add(device.organization_id.as_str(), device.id.as_str(), &verdict);
+            let is_unknown = verdict.reason().is_none() && device.class().is_none();
+            unknown.extend(is_unknown.then(|| device.node_class.to_string()));
+        };
+        let devices = self.api.stream(
+            first("/v2/devices"),
+            |device: &Device| &device.id,
+            page(|device: &Device| &device.id),
+            add,
+        );
+        let (organizations, ()) = try_join(self.organizations(), devices).await?;
         for (id, org) in organizations {
             fold.org(VendorOrg::new(id, org.name), Standing::Customer);
-        }
-        let mut unknown = BTreeSet::new();
-        for (id, device) in &devices {
-            let verdict = device.verdict(self.config.servers_include_vm_guests, offline);
-            fold.add(device.organization_id.as_str(), id, &verdict);
-            unknown.extend((verdict.reason().is_none() && device.class().is_none()).then_some(&*device.node_class));
         }
         Ok(Counts { orgs: fold.finish(), notices: told(&unknown), ..Counts::default() })
     }
@@ -123,17 +127,22 @@ impl CountSource for NinjaOne {
 
 impl NinjaOne {
     async fn organizations(&self) -> Result<BTreeMap<String, Organization>> {
-        self.list("/v2/organizations", |org: &Organization| &org.id).await
+        self.api
+            .list(first("/v2/organizations"), |org: &Organization| &org.id, page(|org: &Organization| &org.id))
+            .await
     }
+}
 
-    /// A whole list by id. The page after a full one begins behind its last id.
-    async fn list<T: DeserializeOwned + Send>(&self, path: &str, id: fn(&T) -> &Id) -> Result<BTreeMap<String, T>> {
-        let page = |rows: Vec<T>, _: &Position<'_>| {
-            let last = rows.last().filter(|_| rows.len() >= PAGE);
-            let next = Next::cursor("after", last.map(|row| id(row).as_str()));
-            Part { rows, stated: None, next }
-        };
-        self.api.list(Call::get(path).query("pageSize", PAGE), id, page).await
+fn first(path: &str) -> Call {
+    Call::get(path).query("pageSize", PAGE)
+}
+
+/// The page after a full one begins behind its last id.
+fn page<T>(id: fn(&T) -> &Id) -> impl Fn(Vec<T>, &Position<'_>) -> Part<T> {
+    move |rows, _| {
+        let last = rows.last().filter(|_| rows.len() >= PAGE);
+        let next = Next::cursor("after", last.map(|row| id(row).as_str()));
+        Part { rows, stated: None, next }
     }
 }
 
@@ -174,8 +183,8 @@ impl Device {
 }
 
 /// Classes that are not known are in no column that is shown by default: they must not go unseen.
-fn told(unknown: &BTreeSet<&str>) -> Vec<Notice> {
-    let classes = unknown.iter().copied().collect::<Vec<_>>().join(", ");
+fn told(unknown: &BTreeSet<String>) -> Vec<Notice> {
+    let classes = unknown.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let message = format!("devices of a class that is not known are in \"{}\": {classes}", OTHER.name);
     (!unknown.is_empty()).then(|| Notice::warning(None, message)).into_iter().collect()
 }

@@ -145,7 +145,7 @@ impl Company {
 impl<T> Page<T> {
     /// By the page's own number: a page that comes twice is noticed.
     fn part(self, _: &Position<'_>) -> Part<T> {
-        let next = Next::until("page", self.page.number + 1, self.page.total_pages);
+        let next = Next::until("page", self.page.number.saturating_add(1), self.page.total_pages);
         Part { rows: self.content, stated: Some(self.page.total_elements), next }
     }
 }

@@ -81,8 +81,11 @@ register_connector!(Sherweb);
 impl Probe for Sherweb {
     async fn check(&self) -> Result<Identity> {
         self.customers().await?;
-        // No call tells whose credential it is, so its id stands for the account (README, Quirks).
-        Ok(Identity { account: self.config.client_id.clone(), ..Identity::default() })
+        Ok(self.identity())
+    }
+
+    fn known(&self) -> Option<Identity> {
+        Some(self.identity())
     }
 }
 
@@ -133,6 +136,11 @@ fn direct(customers: &BTreeMap<String, Customer>) -> usize {
 }
 
 impl Sherweb {
+    /// No call tells whose credential it is, so its id stands for the account (README, Quirks).
+    fn identity(&self) -> Identity {
+        Identity::unnamed(&self.config.client_id)
+    }
+
     /// All customers: they come in one answer, and page parameters make the vendor fail (README, Quirks).
     async fn customers(&self) -> Result<BTreeMap<String, Customer>> {
         self.api.list(Call::get(CUSTOMERS), |row: &Customer| &row.id, Items::part).await

@@ -2,7 +2,7 @@
 
 mod shape;
 
-use crate::shape::{CustomerFields, Record, Region, Shape, SubscriptionFields};
+use crate::shape::{CustomerFields, Record, Region, Shape, SubscriptionFields, VENDORS_ID};
 use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -94,8 +94,11 @@ impl Probe for Stellr {
         if self.shape.records(&page)?.is_empty() {
             return Err(nothing("customers"));
         }
-        // No call tells whose credential it is, so its id stands for the account (README, Quirks).
-        Ok(Identity { account: self.config.client_id.clone(), ..Identity::default() })
+        Ok(self.identity())
+    }
+
+    fn known(&self) -> Option<Identity> {
+        Some(self.identity())
     }
 }
 
@@ -151,6 +154,11 @@ impl CountSource for Stellr {
 type Held = (String, String, Record);
 
 impl Stellr {
+    /// No call tells whose credential it is, so its id stands for the account (README, Quirks).
+    fn identity(&self) -> Identity {
+        Identity::unnamed(&self.config.client_id)
+    }
+
     async fn customers(&self) -> Result<BTreeMap<String, Record>> {
         let (fields, key) = (&self.config.customer_fields.id, "customer_fields.id");
         let customers = self.shape.list(&self.api, self.shape.customers(), "customers", fields, key).await?;
@@ -210,7 +218,7 @@ impl Stellr {
             let counts = matches!(self.billing(row), Billing::Counted(_));
             let state = Status::of(&status(row));
             unknown.extend((state == Status::Unknown && counts).then(|| status(row)));
-            let vendors_id = row.text(&["vendorSubscriptionId".to_owned()]);
+            let vendors_id = row.text(&[VENDORS_ID.to_owned()]);
             let is_twice = counts && vendors_id.is_some_and(|id| !seen.insert((customer, id)));
             let left = customers.get(customer).map(|customer| customer.word(&self.config.customer_fields.status));
             for (holds, message) in [

@@ -4,7 +4,7 @@ use crate::Config;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tallysheet_core::tally::Listed;
 use tallysheet_core::wire::{Id, Number};
 use tallysheet_core::{Decimal, Error, Result};
@@ -14,6 +14,9 @@ use tallysheet_http::{Api, Call, Next, Position, segment};
 const CUSTOMER: &str = "{customerNo}";
 /// Where a failure stands that comes with status 200.
 const FAILURES: [&str; 4] = ["errorMessage", "errorDetail", "ErrorMessage", "bizError"];
+
+/// Where the vendor's own id of a subscription stands.
+pub(crate) const VENDORS_ID: &str = "vendorSubscriptionId";
 
 /// Whose API it is.
 #[derive(Deserialize, JsonSchema, Clone, Copy, Default)]
@@ -72,9 +75,11 @@ pub(crate) struct Shape {
     page_size: usize,
     records_at: String,
     total_at: String,
+    /// The fields that may be read.
+    read: BTreeSet<String>,
 }
 
-/// A record as the vendor sends it.
+/// A record as the vendor sends it, of which only the fields are kept that may be read: an account has many.
 pub(crate) struct Record(Map<String, Value>);
 
 impl Shape {
@@ -88,6 +93,7 @@ impl Shape {
             page_size: config.page_size.unwrap_or(100),
             records_at: or(&config.records_at, "/data/records"),
             total_at: or(&config.total_at, "/data/total"),
+            read: fields_of(&config.customer_fields, &config.subscription_fields),
         };
         let is_path = |path: &str| path.starts_with('/') && !path.contains(['?', '#']);
         for (key, path) in [
@@ -186,7 +192,7 @@ impl Shape {
             let (records, known) = (self.records(&page)?, rows.distinct());
             rows.stated(self.total(&page));
             for record in records {
-                let record = Record::new(record)?;
+                let record = Record::new(record, &self.read)?;
                 rows.add(record.needed(ids, key)?, record);
             }
             if !records.is_empty() && rows.distinct() == known {
@@ -212,8 +218,11 @@ impl Region {
 }
 
 impl Record {
-    pub(crate) fn new(value: &Value) -> Result<Self> {
-        let fields = value.as_object().cloned();
+    fn new(value: &Value, read: &BTreeSet<String>) -> Result<Self> {
+        let fields = value.as_object().map(|all| {
+            let read = all.iter().filter(|(field, _)| read.contains(*field));
+            read.map(|(field, value)| (field.clone(), value.clone())).collect()
+        });
         fields.map(Self).ok_or_else(|| Error::bad_response("a record is no object; see `records_at`"))
     }
 
@@ -252,6 +261,15 @@ impl Record {
             Error::bad_response(format!("a record has none of the fields {tried}; put the right one into `{key}`"))
         })
     }
+}
+
+fn fields_of(customer: &CustomerFields, subscription: &SubscriptionFields) -> BTreeSet<String> {
+    let CustomerFields { id, name, domain, status } = customer;
+    let of_customer = [id, name, domain, status];
+    let SubscriptionFields { id, product, sku, quantity, status, cycle, vendor, customer } = subscription;
+    let of_subscription = [id, product, sku, quantity, status, cycle, vendor, customer];
+    let named = of_customer.into_iter().chain(of_subscription).flatten().cloned();
+    named.chain([VENDORS_ID.to_owned()]).collect()
 }
 
 fn names(fields: &[&str]) -> Vec<String> {

@@ -71,8 +71,11 @@ register_connector!(StreamoneIon);
 impl Probe for StreamoneIon {
     async fn check(&self) -> Result<Identity> {
         let _: Customers = self.api.json(&self.list("customers").query("pageSize", 1)).await?;
-        // No call names the account, so its number stands for it (README, Quirks).
-        Ok(Identity { account: self.config.account_id.0.clone(), ..Identity::default() })
+        Ok(self.identity())
+    }
+
+    fn known(&self) -> Option<Identity> {
+        Some(self.identity())
     }
 }
 
@@ -102,6 +105,11 @@ impl CountSource for StreamoneIon {
 }
 
 impl StreamoneIon {
+    /// No call names the account, so its number stands for it (README, Quirks).
+    fn identity(&self) -> Identity {
+        Identity::unnamed(&self.config.account_id.0)
+    }
+
     fn list(&self, what: &str) -> Call {
         Call::get(format!("/api/v3/accounts/{}/{what}", segment(self.config.account_id.as_str())))
     }

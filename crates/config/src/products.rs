@@ -224,6 +224,7 @@ mod tests {
             ("", "products.csv:1:1: the file is empty"),
             ("psa_product,rule\nA,sum\n", "the column `columns` is missing"),
             ("psa_product,column\nA,B\n", "products.csv:1:2: there is no column `column`; did you mean `columns`?"),
+            ("psa_product,columns,\"a\nb\"\nA,B: C\n", "products.csv:1:3: there is no column `a\\nb`"),
             ("psa_product,columns\n,B: C\n", "products.csv:2:1: the product has no name"),
             ("psa_product,columns\nA,\n", "products.csv:2:2: no column of the sheet"),
             ("psa_product,columns\nA,B: C\na,D: E\n", "products.csv:3:1: the product `a` stands in line 2 too"),

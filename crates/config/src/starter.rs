@@ -6,7 +6,7 @@ use crate::schema::{self, properties};
 use serde_json::Value;
 use std::fmt::Write;
 use tallysheet_core::registry::NO_URL;
-use tallysheet_core::{Entry, Registry, Result};
+use tallysheet_core::{Capability, Entry, Registry, Result};
 
 const HEAD: &str = r#"# What Tallysheet asks, and where the report goes. A line that begins with # is a comment: remove the # to use its key.
 # `tallysheet check` says whether all is well.
@@ -38,10 +38,21 @@ pub fn starter(registry: &Registry, names: &[String]) -> Result<String> {
     entries.dedup_by_key(|entry| entry.meta.slug);
 
     let mut text = HEAD.to_owned();
-    for entry in entries {
+    for entry in &entries {
         add_integration(&mut text, entry);
     }
     text.push_str(TAIL);
+    let bills =
+        |entry: &&&Entry| entry.meta.capabilities.contains(&Capability::Billing) && entry.meta.metrics.is_empty();
+    if let Some(entry) = entries.iter().find(bills) {
+        let slug = entry.meta.slug;
+        let _ = writeln!(
+            text,
+            "\n# To compare the counts with what {} bills, add a section [reconcile] with `ledger = \"{slug}\"`; then\n\
+             # `tallysheet products suggest --yes` writes the first products.csv, and `tallysheet reconcile` compares.",
+            entry.meta.title
+        );
+    }
     Ok(text)
 }
 

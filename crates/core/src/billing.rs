@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::model::VendorOrg;
-use crate::run::Notice;
+use crate::notice::Notice;
 use async_trait::async_trait;
 use jiff::civil::Date;
 use rust_decimal::Decimal;

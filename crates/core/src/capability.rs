@@ -1,12 +1,12 @@
-//! What a connector can do, as traits. All are object-safe. The one default method, [`CountSource::orgs`], is right for
-//! every source: a wrapper that forgets it loses calls, never an org.
+//! What a connector can do, as traits. All are object-safe. The default methods, [`CountSource::orgs`] and
+//! [`Probe::known`], are right for all: a wrapper that forgets them makes more calls, and loses nothing.
 
 use crate::billing::BillingLedger;
 use crate::code::Code;
 use crate::counts::{Counts, Standing};
 use crate::error::Result;
 use crate::model::VendorOrg;
-use crate::run::Notice;
+use crate::notice::Notice;
 use crate::ticket::{
     Attachment, Body, Created, DeskLimits, Found, NewTicket, PreparedForm, TicketForm, TicketRef, TicketSearch,
 };
@@ -98,6 +98,12 @@ impl Identity {
 pub trait Probe: Send + Sync {
     /// Who am I, and may I do my work? The cheapest authenticated call.
     async fn check(&self) -> Result<Identity>;
+
+    /// The same where no call of the vendor's names the account, so that the config says all there is. A run then asks
+    /// nothing before it counts: what it asks shows whether the credential works.
+    fn known(&self) -> Option<Identity> {
+        None
+    }
 }
 
 /// Counts what customers use.

@@ -117,11 +117,11 @@ impl<'a> Keyed<'a> {
         if !self.answered.contains(column.0) {
             return There::Unknown;
         }
-        let mut sum = None;
+        let mut sum: Option<Decimal> = None;
         for key in self.rows.iter().filter(|(_, row)| !row.unmapped).map(|(key, _)| key) {
             match self.at(key, column) {
                 There::Unknown => return There::Unknown,
-                There::Number(number) => *sum.get_or_insert_default() += number,
+                There::Number(number) => sum = Some(sum.unwrap_or_default().saturating_add(number)),
                 There::None => {}
             }
         }

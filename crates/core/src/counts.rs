@@ -3,7 +3,7 @@
 use crate::code::Code;
 use crate::error::{Error, Result};
 use crate::model::{Metric, MetricDef, VendorOrg};
-use crate::run::Notice;
+use crate::notice::Notice;
 use crate::wire::Number;
 use rust_decimal::Decimal;
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 //! counts in, marks and notices out.
 
 use crate::code::Code;
-use crate::run::{Level, Notice, Phase};
+use crate::notice::{Level, Notice, Phase};
 use crate::sheet::{Blank, Cell, Column, Flag, Row, Sheet};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -52,7 +52,7 @@ impl Limits {
 
 fn fell(last: Decimal, now: Decimal, percent: Decimal, at_least: Decimal) -> bool {
     let fall = last - now;
-    fall >= at_least && fall > Decimal::ZERO && fall * Decimal::ONE_HUNDRED > percent * last
+    fall >= at_least && fall > Decimal::ZERO && fall.saturating_mul(Decimal::ONE_HUNDRED) > last.saturating_mul(percent)
 }
 
 /// The limits of each integration.

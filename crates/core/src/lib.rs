@@ -19,6 +19,7 @@
 //! | [`guard`], [`changes`] | what fell in a way that is hard to believe; what moved since an earlier sheet |
 //! | [`history`] | counts that are kept, and how they become days |
 //! | [`month`] | a month's figure by the vendor's own rule |
+//! | [`notice`] | what is told of a run |
 //! | [`run`] | what a run returns |
 //! | [`shape`] | keys and types of answers, never a value |
 //! | [`table`] | tables that users write: rows of cells that know their line |
@@ -35,6 +36,7 @@ pub mod history;
 pub mod merge;
 pub mod model;
 pub mod month;
+pub mod notice;
 pub mod registry;
 pub mod run;
 pub mod shape;
@@ -55,8 +57,8 @@ pub use code::Code;
 pub use counts::{Counted, Counts, Failure, LeftOut, OrgCounts, Outcome, Standing};
 pub use error::{Error, ErrorKind, Result};
 pub use model::{Company, Figure, Hint, Link, Metric, MetricDef, MetricKind, Product, PsaId, VendorOrg};
+pub use notice::{Level, Notice, Phase};
 pub use registry::{Connector, ConnectorSpec, Context, Entry, FilePath, Meta, Registry, Secret};
-pub use run::{Level, Notice, Phase};
 pub use rust_decimal::Decimal;
 pub use tally::{Devices, Subscriptions, Verdict};
 pub use world::World;

@@ -11,7 +11,7 @@ use told::{Log, add_numbers, control_totals, leave_out, org_failures, tell_left_
 use crate::code::Code;
 use crate::counts::{Counts, Failure, OrgCounts, Standing};
 use crate::model::{Company, Link, MetricDef, VendorOrg};
-use crate::run::Notice;
+use crate::notice::Notice;
 use crate::sheet::{Blank, Cell, Column, EXCLUDED, Row, Sheet, Totals};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};

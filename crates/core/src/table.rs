@@ -61,9 +61,13 @@ impl Problems {
     /// As many as one reads at a time.
     const SHOWN: usize = 20;
 
-    /// Adds one at a cell.
+    /// Adds one at a cell. What it quotes of the file may hold ends of lines; the message stays on one.
     pub fn add(&mut self, cell: &Cell, message: impl Into<String>) {
-        self.0.push((cell.line, cell.column, message.into()));
+        let on_one_line = |text: String, character: char| match character {
+            control if control.is_control() => text + &control.escape_default().to_string(),
+            plain => text + plain.encode_utf8(&mut [0; 4]),
+        };
+        self.0.push((cell.line, cell.column, message.into().chars().fold(String::new(), on_one_line)));
     }
 
     /// One error with all of them, a line each: `FILE:LINE:COLUMN: `, where the column is the number of the cell.

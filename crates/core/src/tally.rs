@@ -72,13 +72,24 @@ impl OfflineLimit {
 /// Which records were seen already. It keeps 64-bit hashes: at a million records the chance that two different
 /// ones are taken for one is about one in forty million.
 #[derive(Debug, Default)]
-struct Seen(HashSet<u64>);
+pub struct Seen(HashSet<u64>);
 
 impl Seen {
-    fn is_new(&mut self, id: &str) -> bool {
+    /// Whether a record was not seen before. From now on it was.
+    pub fn is_new(&mut self, id: &str) -> bool {
         let mut hasher = DefaultHasher::new();
         id.hash(&mut hasher);
         self.0.insert(hasher.finish())
+    }
+
+    /// How many were seen.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none was seen.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -115,15 +126,19 @@ impl<T> Listed<T> {
 
     /// The rows by id, or an error where the vendor states another total.
     pub fn finish(self, what: &str) -> Result<BTreeMap<String, T>> {
-        let listed = self.rows.len();
-        match self.stated {
-            Some(stated) if stated != listed => Err(Error::new(
-                ErrorKind::TotalDiffers,
-                format!("the vendor states {stated} {what}, but lists {listed}; none is used"),
-            )
-            .advice("if something changed just now, run again")),
-            _ => Ok(self.rows),
-        }
+        as_stated(self.rows.len(), self.stated, what).map(|()| self.rows)
+    }
+}
+
+/// An error where the vendor states another number of rows than it lists.
+pub fn as_stated(listed: usize, stated: Option<usize>, what: &str) -> Result<()> {
+    match stated {
+        Some(stated) if stated != listed => Err(Error::new(
+            ErrorKind::TotalDiffers,
+            format!("the vendor states {stated} {what}, but lists {listed}; none is used"),
+        )
+        .advice("if something changed just now, run again")),
+        _ => Ok(()),
     }
 }
 
@@ -139,8 +154,20 @@ pub struct Devices {
 struct DeviceOrg {
     org: VendorOrg,
     standing: Standing,
+    listed: bool,
     numbers: BTreeMap<&'static str, u64>,
     left_out: BTreeMap<(&'static str, &'static str), u64>,
+}
+
+impl DeviceOrg {
+    fn add(&mut self, other: &Self) {
+        for (metric, number) in &other.numbers {
+            *self.numbers.entry(metric).or_default() += number;
+        }
+        for (what, number) in &other.left_out {
+            *self.left_out.entry(*what).or_default() += number;
+        }
+    }
 }
 
 impl Devices {
@@ -149,10 +176,12 @@ impl Devices {
         Self { metrics, orgs: BTreeMap::new(), seen: Seen::default() }
     }
 
-    /// Adds a listed org. Call it for every org before the devices.
+    /// Adds a listed org, before its devices or after. Its first listing stands.
     pub fn org(&mut self, org: VendorOrg, standing: Standing) {
-        let entry = DeviceOrg { org, standing, numbers: BTreeMap::new(), left_out: BTreeMap::new() };
-        self.orgs.entry(entry.org.id.clone()).or_insert(entry);
+        let entry = self.entry(&org.id);
+        if !entry.listed {
+            (entry.org, entry.standing, entry.listed) = (org, standing, true);
+        }
     }
 
     /// Adds a device. One that was added before (a page that shifted) is ignored. A device of an org that was not
@@ -161,10 +190,7 @@ impl Devices {
         if !self.seen.is_new(device_id) {
             return;
         }
-        if !self.orgs.contains_key(org_id) {
-            self.org(unlisted(org_id), Standing::Customer);
-        }
-        let Some(entry) = self.orgs.get_mut(org_id) else { return };
+        let entry = self.entry(org_id);
         for metric in &verdict.metrics {
             match verdict.left_out {
                 None => *entry.numbers.entry(metric.name).or_default() += 1,
@@ -173,14 +199,42 @@ impl Devices {
         }
     }
 
+    /// Gives what was added for an id to these orgs, to each all of it: for vendors whose devices name another id than the
+    /// org's, and who it is shows only when all came. The id itself is no org any more.
+    pub fn give(&mut self, id: &str, orgs: &[&str]) {
+        let Some(given) = self.orgs.remove(id) else { return };
+        orgs.iter().for_each(|org| self.entry(org).add(&given));
+    }
+
+    /// Adds the devices of another fold, read beside this one. No org may be listed there.
+    pub fn join(&mut self, other: Self) {
+        other.orgs.iter().for_each(|(id, org)| self.entry(id).add(org));
+        self.seen.0.extend(other.seen.0);
+    }
+
+    /// The ids of orgs that devices speak of or that were added.
+    pub fn org_ids(&self) -> impl Iterator<Item = &str> {
+        self.orgs.keys().map(String::as_str)
+    }
+
+    fn entry(&mut self, id: &str) -> &mut DeviceOrg {
+        self.orgs.entry(id.to_owned()).or_insert_with(|| DeviceOrg {
+            org: unlisted(id),
+            standing: Standing::Customer,
+            listed: false,
+            numbers: BTreeMap::new(),
+            left_out: BTreeMap::new(),
+        })
+    }
+
     /// How many different devices were added.
     pub fn len(&self) -> usize {
-        self.seen.0.len()
+        self.seen.len()
     }
 
     /// Whether no device was added.
     pub fn is_empty(&self) -> bool {
-        self.seen.0.is_empty()
+        self.seen.is_empty()
     }
 
     /// The counts, by org id.

@@ -184,7 +184,7 @@ pub struct Reconciliation {
 /// So many companies with both numbers are evidence.
 const ENOUGH: usize = 3;
 /// Equal at such a share of them, in percent, speaks for a column.
-const MOSTLY: usize = 70;
+const MOSTLY: usize = 60;
 /// Names of such a likeness, in percent, speak for it too.
 const ALIKE: u8 = 50;
 /// A product that is billed and that no rule names, and the columns that it perhaps is.

@@ -100,7 +100,9 @@ impl fmt::Display for Id {
 
 /// A number, exactly as the vendor sent it (as a JSON number or as text).
 ///
-/// Exact or refused: a fraction with more digits than a double holds exactly (15) is an error, never rounded.
+/// Exact or refused: a fraction with more digits than a double holds exactly (15) is an error, never rounded; so is what a
+/// sum of many could not hold. A JSON number comes here as a double: what it says beyond that cannot be seen (`1e-400` is
+/// 0), and no quantity is written so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Number(pub Decimal);
 
@@ -125,6 +127,10 @@ impl Serialize for Number {
     }
 }
 
+/// Twenty digits, as many as the largest whole number in JSON that comes without loss. A sum of a thousand million such
+/// numbers is still exact.
+const MOST: u128 = 100_000_000_000_000_000_000;
+
 struct NumberVisitor;
 
 impl Visitor<'_> for NumberVisitor {
@@ -147,9 +153,10 @@ impl Visitor<'_> for NumberVisitor {
         self.visit_str(&text)
     }
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Number, E> {
-        Decimal::from_str(text.trim())
-            .map(|number| Number(number.normalize()))
-            .map_err(|_| E::invalid_value(de::Unexpected::Other("text that is no number"), &self))
+        // `from_str` would round.
+        let exact = Decimal::from_str_exact(text.trim()).ok().map(|number| number.normalize());
+        let exact = exact.filter(|number| number.mantissa().unsigned_abs() < MOST);
+        exact.map(Number).ok_or_else(|| E::invalid_value(de::Unexpected::Other("text that is no number"), &self))
     }
 }
 
@@ -248,7 +255,19 @@ mod tests {
         ] {
             assert_eq!(number(json).as_deref(), Some(exact), "{json}");
         }
-        for json in ["0.12345678901234567", "1e300", "\"many\"", "true", "null", "[]", "\"\""] {
+        // Its nearest double has no shorter text; the one beside it has.
+        for json in [
+            "70000000074.826085",
+            "0.12345678901234567",
+            "\"0.1234567890123456789012345678901\"",
+            "\"79228162514264337593543950335\"",
+            "1e300",
+            "\"many\"",
+            "true",
+            "null",
+            "[]",
+            "\"\"",
+        ] {
             assert_eq!(number(json), None, "{json}");
         }
     }

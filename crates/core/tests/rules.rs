@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of a test too")]
 
 use std::collections::BTreeMap;
+use tallysheet_core::Level;
 use tallysheet_core::merge::{KeptColumn, KeyedCompany, Merged, Options, Placement, Source, merge};
-use tallysheet_core::run::Level;
 use tallysheet_core::sheet::{Cell, Value};
 use tallysheet_core::{
     Code, Company, Counts, Decimal, Failure, Figure, LeftOut, Link, Metric, MetricDef, OrgCounts, Outcome, Product,

@@ -119,6 +119,20 @@ fn a_device_of_an_unlisted_org_is_not_dropped() {
 }
 
 #[test]
+fn an_org_may_be_listed_after_its_devices_and_its_first_listing_stands() {
+    let mut devices = devices();
+    devices.add("7", "a", &Verdict::counted([&ALL]));
+    assert_eq!(devices.org_ids().collect::<Vec<_>>(), ["1", "7"]);
+    devices.org(VendorOrg::new("7", "Cedar Law"), Standing::NotCustomer("ours"));
+    devices.org(VendorOrg::new("7", "Cedar Law again"), Standing::Customer);
+    devices.add("7", "b", &Verdict::counted([&ALL]));
+    let orgs = devices.finish();
+    let seven = orgs.iter().find(|org| org.org.id == "7").unwrap();
+    assert_eq!((seven.org.name.as_str(), seven.standing), ("Cedar Law", Standing::NotCustomer("ours")));
+    assert_eq!(by_id(&orgs)["7"], ["Devices=2", "Servers=0"]);
+}
+
+#[test]
 fn what_a_verdict_leaves_out_is_summed_by_metric_and_reason() {
     let mut devices = devices();
     let server = || Verdict::counted([&ALL, &SERVERS]);

@@ -37,11 +37,18 @@ impl Guard {
 
     /// Whose credential it is; another account than expected is an error.
     pub(crate) async fn check(&self) -> Result<Identity> {
-        self.seen.get_or_init(|| self.ask()).await.clone()
+        self.seen.get_or_init(|| async { self.expect(self.probe.check().await?) }).await.clone()
     }
 
-    async fn ask(&self) -> Result<Identity> {
-        let mut identity = self.probe.check().await?;
+    /// The same before something is read: where no call tells whose credential it is, none is made.
+    pub(crate) async fn admit(&self) -> Result<Identity> {
+        match self.probe.known() {
+            Some(identity) => self.seen.get_or_init(|| async { self.expect(identity) }).await.clone(),
+            None => self.check().await,
+        }
+    }
+
+    fn expect(&self, mut identity: Identity) -> Result<Identity> {
         match &self.expected {
             Some(expected) if identity.account != *expected && identity.id.as_ref() != Some(expected) => {
                 let message = format!("the credential belongs to {}, not to `{expected}`", shown(&identity));

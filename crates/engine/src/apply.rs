@@ -6,7 +6,7 @@
 //! ```
 
 use crate::account::Guard;
-use crate::reconcile::Reconciling;
+use crate::plan::Reconciling;
 use jiff::civil::Date;
 use std::collections::BTreeMap;
 use tallysheet_core::billing::{Standing, Writing};

@@ -1,14 +1,15 @@
 //! From a config to a plan: the one place where the engine reads the config's types.
 
 mod deliveries;
+mod reconciling;
 
 use crate::account::Guard;
 use crate::alert::Alerts;
 use crate::deliver::Delivery;
 use crate::look_back::Keep;
-use crate::plan::{Companies, Directory, NamedId, Plan, Rules, Source};
-use crate::reconcile::{Reconciling, reconciling};
+use crate::plan::{Companies, Directory, NamedId, Plan, Reconciling, Rules, Source};
 use deliveries::{AlertWays, Deliveries, lacks};
+use reconciling::reconciling;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -62,14 +62,14 @@ pub(crate) async fn collect(
         let answer = guarded(source.timeout, async move {
             // Before anything is counted: a wrong account's numbers must not even be seen.
             if let Some(guard) = &asked {
-                guard.check().await?;
+                guard.admit().await?;
             }
             counts.counts().await?.deduplicated()
         })
         .await;
         let mut notices = Vec::new();
         if let (Some(guard), Ok(_)) = (&guard, &answer) {
-            notices.extend(guard.check().await.map(|identity| identity.notices).unwrap_or_default());
+            notices.extend(guard.admit().await.map(|identity| identity.notices).unwrap_or_default());
             notices.extend(guard.pin().await);
         }
         match &answer {

@@ -31,7 +31,7 @@ pub(crate) async fn ask(directory: &Directory, guards: &Guards, world: &dyn Worl
     let (guard, list) = (guards.get(&directory.name).cloned(), directory.companies.clone());
     let answer = guarded(directory.timeout, async move {
         if let Some(guard) = &guard {
-            guard.check().await?;
+            guard.admit().await?;
         }
         list.companies().await
     })

@@ -45,9 +45,8 @@ pub use deliver::{
     WebhookDelivery,
 };
 pub use look_back::Keep;
-pub use plan::{Companies, Directory, NamedId, Plan, Rules, Source};
+pub use plan::{Companies, Directory, NamedId, Plan, Reconciling, Rules, Source};
 pub use probe::{Probed, probe};
-pub use reconcile::Reconciling;
 pub use resume::resume;
 pub use run::{run, run_as, run_id};
 pub use tallysheet_matching::{CERTAIN, Likely, Reason, Rule, Suggestion};

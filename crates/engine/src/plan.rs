@@ -2,15 +2,16 @@
 
 use crate::deliver::Delivery;
 use crate::look_back::Keep;
-use crate::reconcile::Reconciling;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tallysheet_core::guard::Guard;
 use tallysheet_core::merge::{KeyedCompany, Options};
-use tallysheet_core::{CompanyDirectory, CountSource, MetricDef, Notice, Probe, World};
+use tallysheet_core::variance::ProductRule;
+use tallysheet_core::{BillingLedger, CompanyDirectory, CountSource, MetricDef, Notice, Probe, World};
 use tallysheet_matching::Rule;
+use tallysheet_reconcile::plan::Limits;
 use tallysheet_store::Store;
 
 /// A run that can begin.
@@ -101,6 +102,31 @@ pub struct Directory {
     pub ignored: Vec<String>,
     /// The list.
     pub companies: Arc<dyn CompanyDirectory>,
+}
+
+/// The integration that bills, and what its products are made of.
+#[derive(Clone)]
+pub struct Reconciling {
+    /// Its name in the config.
+    pub name: String,
+    /// What it is called.
+    pub title: String,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// The account, as of a [`Source`].
+    pub expect_account: Option<String>,
+    /// Who it is.
+    pub probe: Arc<dyn Probe>,
+    /// What it bills.
+    pub ledger: Arc<dyn BillingLedger>,
+    /// Which columns make which product.
+    pub rules: Vec<ProductRule>,
+    /// The ids there that are nobody's customers.
+    pub ignored: Vec<String>,
+    /// How its companies may be matched.
+    pub matching: Rules,
+    /// How large a change may be planned.
+    pub limits: Limits,
 }
 
 /// One integration that counts.

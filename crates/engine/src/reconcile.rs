@@ -1,82 +1,17 @@
 //! What a PSA bills: asked beside the vendors, and compared with the sheet.
 
 use crate::account::Guards;
-use crate::assemble::{Connected, ignored};
 use crate::collect::{Event, Progress, guarded};
-use crate::plan::Rules;
+use crate::plan::Reconciling;
 use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::time::Duration;
-use tallysheet_config::companies::CompaniesFile;
-use tallysheet_config::{Config, products};
-use tallysheet_core::billing::{BillingLedger, Ledger};
+use tallysheet_core::billing::Ledger;
 use tallysheet_core::merge::{KeyedCompany, Placement};
 use tallysheet_core::sheet::Sheet;
-use tallysheet_core::variance::{ProductRule, Reconciliation};
-use tallysheet_core::{Code, Error, Level, Notice, Phase, Probe, Result, VendorOrg};
-use tallysheet_host::files;
+use tallysheet_core::variance::Reconciliation;
+use tallysheet_core::{Code, Level, Notice, Phase, Result, VendorOrg};
 use tallysheet_matching::{Candidate, Index, place};
-use tallysheet_reconcile::plan::Limits;
 use tallysheet_reconcile::{Billed, compare};
-
-/// The integration that bills, and what its products are made of.
-#[derive(Clone)]
-pub struct Reconciling {
-    /// Its name in the config.
-    pub name: String,
-    /// What it is called.
-    pub title: String,
-    /// How long it may take.
-    pub timeout: Duration,
-    /// The account, as of a [`Source`](crate::Source).
-    pub expect_account: Option<String>,
-    /// Who it is.
-    pub probe: Arc<dyn Probe>,
-    /// What it bills.
-    pub ledger: Arc<dyn BillingLedger>,
-    /// Which columns make which product.
-    pub rules: Vec<ProductRule>,
-    /// The ids there that are nobody's customers.
-    pub ignored: Vec<String>,
-    /// How its companies may be matched.
-    pub matching: Rules,
-    /// How large a change may be planned.
-    pub limits: Limits,
-}
-
-/// What `[reconcile]` names, where that integration takes part. `None` too where there is no such section.
-pub(crate) fn reconciling(
-    config: &Config,
-    integrations: &[Connected],
-    file: &CompaniesFile,
-    matching: Rules,
-    products_may_be_missing: bool,
-) -> Result<Option<Reconciling>> {
-    let Some(section) = &config.reconcile else { return Ok(None) };
-    let Some(Connected { config, connector }) = integrations.iter().find(|one| one.config.name == section.ledger)
-    else {
-        return Ok(None);
-    };
-    let rules = if products_may_be_missing && !section.products.exists() {
-        Vec::new()
-    } else {
-        products::read(&section.products.display().to_string(), &files::read(&section.products)?)?
-    };
-    let lacks = || Error::config(format!("[reconcile] the integration `{}` has no billing", section.ledger));
-    Ok(Some(Reconciling {
-        name: config.name.clone(),
-        title: config.title.clone(),
-        timeout: config.timeout,
-        expect_account: config.expect_account.clone(),
-        probe: connector.probe.clone(),
-        ledger: connector.billing.clone().ok_or_else(lacks)?,
-        rules,
-        ignored: ignored(file, &section.ledger),
-        matching,
-        limits: Limits { percent: section.percent, least: section.least },
-    }))
-}
 
 /// Asks for everything that is billed on a day.
 pub(crate) async fn ask(one: &Reconciling, guards: &Guards, on: Date, progress: &dyn Progress) -> Result<Ledger> {
@@ -84,7 +19,7 @@ pub(crate) async fn ask(one: &Reconciling, guards: &Guards, on: Date, progress: 
     progress.event(Event::Started(&one.name));
     let billed = guarded(one.timeout, async move {
         if let Some(guard) = &guard {
-            guard.check().await?;
+            guard.admit().await?;
         }
         ledger.billed(on).await
     });

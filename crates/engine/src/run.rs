@@ -9,8 +9,8 @@ use crate::log::Log;
 use crate::look_back::{self, answered as names, doubts, forget, keep_counts, since_last};
 use crate::perhaps::note;
 use crate::place::{place, renamed};
-use crate::plan::{Companies, Directory, Plan, Source};
-use crate::reconcile::{self, Reconciling};
+use crate::plan::{Companies, Directory, Plan, Reconciling, Source};
+use crate::reconcile;
 use futures_util::future::join3;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -47,7 +47,7 @@ pub async fn run_as(id: String, plan: Plan, progress: &dyn Progress) -> Run {
     let is_fixed_column = fixed_columns(&sources);
     let today = day(started_at, &plan.timezone);
     let Asked { collected, listed, billed } =
-        ask_all(sources, plan.directory.as_ref(), plan.reconciling.as_ref(), today, &world, progress).await;
+        Box::pin(ask_all(sources, plan.directory.as_ref(), plan.reconciling.as_ref(), today, &world, progress)).await;
     tell_collected(&collected, &mut log);
     let (companies, answered_directory) = match (&plan.directory, listed) {
         (Some(directory), Some(listed)) => {

@@ -128,7 +128,7 @@ impl Assembled {
                 return None;
             }
             let asking = async move {
-                guard.check().await?;
+                guard.admit().await?;
                 match (counts, list) {
                     (Some(counts), _) => counts.orgs().await,
                     (None, Some(list)) => Ok(active(&list.companies().await?, &[])),

@@ -65,13 +65,9 @@ impl Office {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("companies.csv"), simulation.companies_csv().unwrap()).unwrap();
         // Duo's requests are signed with the time of day, which is a fake one here.
-        let products: String = simulation
-            .products_csv()
-            .lines()
-            .filter(|line| !line.contains("Duo"))
-            .map(|line| format!("{line}\n"))
-            .collect();
-        std::fs::write(folder.path().join("products.csv"), products).unwrap();
+        let products = simulation.products_csv();
+        let kept: Vec<&str> = products.lines().filter(|line| !line.contains("Duo")).collect();
+        std::fs::write(folder.path().join("products.csv"), kept.join("\n")).unwrap();
         let (world, store) = (Arc::new(TestWorld::new()), Arc::new(Sqlite::in_memory().unwrap()));
         Self { psa, simulation, folder, world, store, undo: Mutex::new(None) }
     }

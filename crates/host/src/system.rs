@@ -91,8 +91,13 @@ impl World for System {
 
     fn try_lock_state(&self, name: &str) -> Result<Option<Box<dyn Send + Sync>>> {
         let path = self.path(&format!("locks/{name}.lock"))?;
-        let open = || File::options().create(true).truncate(false).write(true).open(&path);
-        let file = make_folder_of(&path).and_then(|()| open()).map_err(|error| failed(&path, "opened", &error))?;
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = make_folder_of(&path)
+            .and_then(|()| options.open(&path))
+            .map_err(|error| failed(&path, "opened", &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Box::new(file))),
             Err(TryLockError::WouldBlock) => Ok(None),

@@ -10,8 +10,9 @@ pub fn decode(bytes: &[u8]) -> Result<String> {
         [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes)?,
         _ => utf8(bytes)?,
     };
-    if text.contains('\0') {
-        return Err(Error::config("it holds a zero byte, so it is no text; save it as UTF-8"));
+    if let Some((before, _)) = text.split_once('\0') {
+        let line = before.split('\n').count();
+        return Err(Error::config(format!("line {line} holds a zero byte, so it is no text; save it as UTF-8")));
     }
     Ok(text)
 }

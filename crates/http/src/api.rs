@@ -1,95 +1,45 @@
 //! The client and its loop of attempts.
 
 use crate::auth::{Auth, NoAuth, Outgoing, Stamp};
-use crate::call::{Body, Call, FormPart, Target, segment};
+use crate::builder::{ApiBuilder, Retry};
+use crate::call::{Body, Call, FormPart, Target};
 use crate::limit::Limits;
-use crate::paging::{Next, Pages, Part, Position, Walk};
 use crate::reply::Reply;
 use crate::token::refusal;
-use futures_util::future::try_join_all;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tallysheet_core::shape::{Answer, Recorder};
-use tallysheet_core::tally::Listed;
 use tallysheet_core::wire::Id;
 use tallysheet_core::{Context, Error, ErrorKind, Identity, Result, World};
 
-/// What every vendor sees as the caller.
-const USER_AGENT: &str = concat!("Tallysheet/", env!("CARGO_PKG_VERSION"));
-/// More than any page that a vendor sends: larger is a fault.
+/// More than any page that a vendor sends, unpacked: larger is a fault. Headers have hyper's own limits (100 of them).
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
-/// How often and how patiently a request is repeated.
-#[derive(Debug, Clone, Copy)]
-pub struct Retry {
-    /// Attempts in all.
-    pub attempts: u32,
-    /// The first wait; it doubles, with full jitter.
-    pub first_wait: Duration,
-    /// No wait is longer than this.
-    pub longest_wait: Duration,
-    /// The least wait after a 429 without `Retry-After`.
-    pub wait_after_429: Duration,
-    /// The longest `Retry-After` that is obeyed; a longer one ends the attempts.
-    pub longest_retry_after: Duration,
-    /// How long one attempt may take.
-    pub attempt_timeout: Duration,
-    /// How long all attempts and waits together may take.
-    pub total: Duration,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            attempts: 5,
-            first_wait: Duration::from_millis(500),
-            longest_wait: Duration::from_secs(30),
-            wait_after_429: Duration::ZERO,
-            longest_retry_after: Duration::from_mins(2),
-            attempt_timeout: Duration::from_mins(1),
-            total: Duration::from_mins(15),
-        }
-    }
-}
-
 /// Tells what a connector's vendor means by an answer, where statuses alone do not: `None` leaves it to the status.
-type Classify = Arc<dyn Fn(&Reply) -> Option<Error> + Send + Sync>;
+pub(crate) type Classify = Arc<dyn Fn(&Reply) -> Option<Error> + Send + Sync>;
 
 /// A client for one vendor, one origin and one credential. Clones share limits and tokens.
 #[derive(Clone)]
 pub struct Api {
-    base: Url,
+    pub(crate) base: Url,
     #[allow(clippy::disallowed_types, reason = "the one home of HTTP")]
-    client: reqwest::Client,
-    auth: Arc<dyn Auth>,
-    limits: Arc<Limits>,
-    policy: Arc<Policy>,
+    pub(crate) client: reqwest::Client,
+    pub(crate) auth: Arc<dyn Auth>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) policy: Arc<Policy>,
 }
 
 #[derive(Clone)]
-struct Policy {
-    integration: String,
-    headers: HeaderMap,
-    retry: Retry,
-    classify: Classify,
-    recorder: Option<Arc<Recorder>>,
-    world: Arc<dyn World>,
-}
-
-/// Builds an [`Api`].
-pub struct ApiBuilder {
-    base: Result<Url>,
-    auth: Arc<dyn Auth>,
-    own: (Option<usize>, Option<u32>),
-    concurrency: usize,
-    per_minute: Option<u32>,
-    policy: Policy,
-    headers: Vec<(&'static str, String)>,
+pub(crate) struct Policy {
+    pub(crate) integration: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) retry: Retry,
+    pub(crate) classify: Classify,
+    pub(crate) recorder: Option<Arc<Recorder>>,
+    pub(crate) world: Arc<dyn World>,
 }
 
 impl Api {
@@ -198,125 +148,6 @@ impl Api {
         Ok(Identity::of(reply.json_at(&[name])?.unwrap_or_else(|| id.clone()), id))
     }
 
-    /// What stands at `path/ID` for each of these ids, asked for side by side. What the vendor has not is not there.
-    pub async fn find_all<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        ids: impl IntoIterator<Item = String>,
-    ) -> Result<BTreeMap<String, T>> {
-        let ids: BTreeSet<String> = ids.into_iter().collect();
-        let answers = ids.into_iter().map(async |id| {
-            let found = self.find(&Call::get(format!("{path}/{}", segment(&id)))).await?;
-            Ok(found.map(|found| (id, found)))
-        });
-        Ok(try_join_all(answers).await?.into_iter().flatten().collect())
-    }
-
-    /// All rows of a list by id, each once and as many as the vendor states; `part` takes a page apart.
-    pub async fn list<P: DeserializeOwned, T>(
-        &self,
-        first: Call,
-        id: impl Fn(&T) -> &Id,
-        part: impl FnMut(P, &Position<'_>) -> Part<T>,
-    ) -> Result<BTreeMap<String, T>> {
-        let (what, mut rows) = (format!("rows in answer to {}", self.describe(&first)), Listed::default());
-        let stated = self.each(first, part, |row| rows.add(id(&row).0.clone(), row)).await?;
-        rows.stated(stated);
-        rows.finish(&what)
-    }
-
-    /// The same for pages with numbers from 1 in `parameter`: until as many rows have come as the vendor states, or else
-    /// until a page is empty. `page` is the rows of an answer and the total that it states.
-    pub async fn numbered<P: DeserializeOwned, T>(
-        &self,
-        first: Call,
-        parameter: &str,
-        id: impl Fn(&T) -> &Id,
-        page: impl Fn(P) -> (Vec<T>, Option<usize>),
-    ) -> Result<BTreeMap<String, T>> {
-        let (mut known, mut empty) = (BTreeSet::new(), 0);
-        let part = |answer: P, at: &Position<'_>| {
-            let (rows, stated) = page(answer);
-            let new = rows.iter().filter(|row| known.insert(id(row).0.clone())).count();
-            empty = if rows.is_empty() { empty + 1 } else { 0 };
-            // One page may be empty in the middle; after two, the total will tell.
-            let is_last = stated.map_or(empty > 0, |total| known.len() >= total || empty > 1);
-            // A page that repeats others is asked for again, which is refused.
-            let number = at.index + if new == 0 && empty == 0 { 1 } else { 2 };
-            Part { rows, stated, next: if is_last { Next::End } else { Next::query(parameter, number) } }
-        };
-        self.list(first.query(parameter, 1), &id, part).await
-    }
-
-    /// The same as [`Self::list`], but `None` where the vendor has no such list (404, 410). One that ends in a 404 is an error.
-    pub async fn find_list<P: DeserializeOwned, T>(
-        &self,
-        first: Call,
-        id: impl Fn(&T) -> &Id,
-        mut part: impl FnMut(P, &Position<'_>) -> Part<T>,
-    ) -> Result<Option<BTreeMap<String, T>>> {
-        let mut begun = false;
-        let listed = self.list(first, id, |page, at| {
-            begun = true;
-            part(page, at)
-        });
-        match listed.await {
-            Err(error) if error.kind() == ErrorKind::NotFound && !begun => Ok(None),
-            listed => listed.map(Some),
-        }
-    }
-
-    /// All rows of a list that has neither ids nor a total.
-    pub async fn rows<P: DeserializeOwned, T>(
-        &self,
-        first: Call,
-        part: impl FnMut(P, &Position<'_>) -> Part<T>,
-    ) -> Result<Vec<T>> {
-        let mut rows = Vec::new();
-        self.each(first, part, |row| rows.push(row)).await?;
-        Ok(rows)
-    }
-
-    /// Hands over each row of a list, page by page; returns the total that the vendor states, if it does. Where this
-    /// fails, nothing of what came may be used.
-    pub async fn each<P: DeserializeOwned, T>(
-        &self,
-        first: Call,
-        mut part: impl FnMut(P, &Position<'_>) -> Part<T>,
-        mut row: impl FnMut(T),
-    ) -> Result<Option<usize>> {
-        let (mut walk, mut total) = (Walk::new(self.clone(), first), None);
-        while let Some((call, reply)) = walk.step().await? {
-            let Part { rows, stated, next } = part(reply.json()?, &walk.position(&reply));
-            walk.follow(call, next)?;
-            rows.into_iter().for_each(&mut row);
-            // Where pages differ, the largest stands: a row that went away pulls another one over the edge, unseen.
-            total = total.max(stated);
-        }
-        Ok(total)
-    }
-
-    /// The same for several lists side by side; a row that stands in two of them is one.
-    pub async fn lists<P: DeserializeOwned, T>(
-        &self,
-        calls: impl IntoIterator<Item = Call>,
-        id: impl Fn(&T) -> &Id + Copy,
-        part: impl FnMut(P, &Position<'_>) -> Part<T> + Copy,
-    ) -> Result<BTreeMap<String, T>> {
-        let lists = calls.into_iter().map(|first| self.list(first, id, part));
-        // The first stands, as within a list.
-        Ok(try_join_all(lists).await?.into_iter().rev().flatten().collect())
-    }
-
-    /// The pages that start with `first`; `next` says what comes after each.
-    pub fn pages<T, F>(&self, first: Call, next: F) -> Pages<T, F>
-    where
-        T: DeserializeOwned,
-        F: FnMut(&T, &Position<'_>) -> Next,
-    {
-        Pages::new(self.clone(), first, next)
-    }
-
     /// Sends a call, and again where that is safe and may help. Returns only answers of success.
     pub async fn send(&self, call: &Call) -> Result<Reply> {
         self.attempts(call).await.map_err(|(Unsent(error) | Refused(error))| error)
@@ -422,7 +253,8 @@ impl Api {
     async fn receive(&self, call: &Call, request: reqwest::RequestBuilder) -> Result<Reply, (Error, bool)> {
         let mut response = request.send().await.map_err(|error| self.transport(call, &error))?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
-        let mut body = Vec::new();
+        let length = response.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut body = Vec::with_capacity(length.unwrap_or_default().min(MAX_BODY));
         while let Some(chunk) = response.chunk().await.map_err(|error| self.transport(call, &error))? {
             if body.len() + chunk.len() > MAX_BODY {
                 let message = format!("{} was answered with more than {MAX_BODY} bytes", self.describe(call));
@@ -430,7 +262,8 @@ impl Api {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { request: self.describe(call), status, headers, body })
+        let is_secret_place = matches!(call.target, Target::Whole(_));
+        Ok(Reply { request: self.describe(call), is_secret_place, status, headers, body })
     }
 
     /// Hands an answer to a probe, with names only of what was sent.
@@ -573,7 +406,7 @@ fn defect(message: &str) -> Failed {
     Failed::Final(Error::internal(message))
 }
 
-fn parse_base(url: &str) -> Result<Url> {
+pub(crate) fn parse_base(url: &str) -> Result<Url> {
     let parsed = Url::parse(url.trim_end_matches('/'))
         .map_err(|_| Error::config("`url` is no address; write it like https://api.vendor.example/v1"))?;
     let more = parsed.query().is_some() || parsed.fragment().is_some();
@@ -584,132 +417,4 @@ fn parse_base(url: &str) -> Result<Url> {
         return Err(Error::config("`url` must not hold a user name or a password"));
     }
     Ok(parsed)
-}
-
-impl ApiBuilder {
-    fn at(cx: &Context, base: Result<Url>) -> Self {
-        Self {
-            base,
-            auth: Arc::new(NoAuth),
-            own: (cx.max_concurrency, cx.requests_per_minute),
-            concurrency: 4,
-            per_minute: None,
-            headers: Vec::new(),
-            policy: Policy {
-                integration: cx.integration.clone(),
-                headers: HeaderMap::new(),
-                retry: Retry::default(),
-                classify: Arc::new(|_| None),
-                recorder: cx.recorder.clone(),
-                world: cx.world.clone(),
-            },
-        }
-    }
-
-    /// Takes an ending off `url` that users may write or leave out: `/api`.
-    #[must_use]
-    pub fn without(mut self, ending: &str) -> Self {
-        if let Ok(base) = &mut self.base
-            && let Some(path) = base.path().strip_suffix(ending).map(str::to_owned)
-        {
-            base.set_path(&path);
-        }
-        self
-    }
-
-    /// How the credential is shown.
-    #[must_use]
-    pub fn auth(mut self, auth: impl Auth + 'static) -> Self {
-        self.auth = Arc::new(auth);
-        self
-    }
-
-    /// The vendor's limit of requests in a minute, unless the user set `requests_per_minute`.
-    #[must_use]
-    pub fn per_minute(mut self, limit: u32) -> Self {
-        self.per_minute = Some(limit);
-        self
-    }
-
-    /// Requests at once (4 where it is not called), unless the user set `max_concurrency`.
-    #[must_use]
-    pub fn concurrency(mut self, limit: usize) -> Self {
-        self.concurrency = limit;
-        self
-    }
-
-    /// A header on every request. Never a credential.
-    #[must_use]
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    /// Another patience than the default, where the vendor asks for it.
-    #[must_use]
-    pub fn retry(mut self, retry: Retry) -> Self {
-        self.policy.retry = retry;
-        self
-    }
-
-    /// The least wait after a 429 without `Retry-After`, where the vendor asks for one.
-    #[must_use]
-    pub fn seconds_after_429(mut self, seconds: u64) -> Self {
-        self.policy.retry.wait_after_429 = Duration::from_secs(seconds);
-        self
-    }
-
-    /// What answers mean, where statuses alone do not tell.
-    #[must_use]
-    pub fn classify(mut self, classify: impl Fn(&Reply) -> Option<Error> + Send + Sync + 'static) -> Self {
-        self.policy.classify = Arc::new(classify);
-        self
-    }
-
-    /// Says that a 403 after a 429 is no missing right: the vendor blocks the address for so many seconds. After
-    /// [`Self::classify`].
-    #[must_use]
-    pub fn block_after_429(mut self, seconds: u64) -> Self {
-        let (wait, own, slowed_down) = (Duration::from_secs(seconds), self.policy.classify, AtomicBool::new(false));
-        self.policy.retry.longest_retry_after = self.policy.retry.longest_retry_after.max(wait);
-        self.policy.classify = Arc::new(move |reply| {
-            slowed_down.fetch_or(reply.status == 429, Ordering::Relaxed);
-            if reply.status != 403 || !slowed_down.load(Ordering::Relaxed) {
-                return own(reply);
-            }
-            let error = Error::new(ErrorKind::RateLimited, "the vendor blocks this address, as it was asked too often");
-            Some(error.advice("lower `requests_per_minute`").with_retry_after(Some(wait)))
-        });
-        self
-    }
-
-    /// The client.
-    pub fn build(mut self) -> Result<Api> {
-        self.policy.headers.insert("accept", HeaderValue::from_static("application/json"));
-        for (name, value) in self.headers {
-            let value =
-                HeaderValue::try_from(value).map_err(|_| Error::config(format!("the header {name} cannot be sent")))?;
-            self.policy.headers.insert(HeaderName::from_static(name), value);
-        }
-        Ok(Api {
-            base: self.base?,
-            client: client()?,
-            auth: self.auth,
-            limits: Arc::new(Limits::new(self.own.0.unwrap_or(self.concurrency), self.own.1.or(self.per_minute))),
-            policy: Arc::new(self.policy),
-        })
-    }
-}
-
-#[allow(clippy::disallowed_types, reason = "the one home of HTTP")]
-fn client() -> Result<reqwest::Client> {
-    // A second call finds the provider installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        // A redirect could carry a key header to another host.
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(20))
-        .build()
-        .map_err(|error| Error::internal(format!("no HTTP client can be made: {}", error.without_url())))
 }

@@ -14,7 +14,9 @@
 //!
 //! | module | owns |
 //! | --- | --- |
-//! | [`api`] | the client and its builder; the loop of attempts |
+//! | [`api`] | the client; the loop of attempts |
+//! | `builder` | how a client is made |
+//! | `tls` | TLS as every client has it |
 //! | [`call`] | a request before it is sent |
 //! | [`reply`] | an answer: its class, its strict decoding |
 //! | [`auth`], [`token`] | how a credential is shown, and how a token is got and kept |
@@ -23,22 +25,27 @@
 //! | [`entra`] | what Microsoft's login service means by its numbers |
 //! | [`tenants`] | one vendor, many tenants, a token for each |
 //! | [`limit`] | concurrency and requests a minute |
+//! | `lists` | whole lists |
 //! | [`paging`] | following pages, with a guard against loops |
 
 pub mod api;
 pub mod auth;
+mod builder;
 pub mod call;
 pub mod entra;
 pub mod limit;
+mod lists;
 pub mod login;
 pub mod paging;
 pub mod reply;
 mod rotation;
 pub mod tenants;
+mod tls;
 pub mod token;
 
-pub use api::{Api, ApiBuilder, Retry};
+pub use api::Api;
 pub use auth::{ApiKey, Auth, Basic, Bearer, Beside, Outgoing, Signed, Stamp};
+pub use builder::{ApiBuilder, Retry};
 pub use call::{Call, FormPart, segment};
 pub use login::{Login, Totp};
 pub use paging::{Next, Pages, Part, Position};

@@ -106,6 +106,8 @@ pub struct Pages<T, F> {
 pub(crate) struct Walk {
     api: Api,
     call: Option<Call>,
+    /// The answer to the call, where it is known already.
+    answered: Option<Reply>,
     index: usize,
     sent: HashSet<String>,
 }
@@ -131,7 +133,12 @@ where
 
 impl Walk {
     pub(crate) fn new(api: Api, first: Call) -> Self {
-        Self { api, call: Some(first), index: 0, sent: HashSet::new() }
+        Self { api, call: Some(first), answered: None, index: 0, sent: HashSet::new() }
+    }
+
+    /// A walk whose first page has come.
+    pub(crate) fn begun(api: Api, first: Call, reply: Reply) -> Self {
+        Self { answered: Some(reply), ..Self::new(api, first) }
     }
 
     /// Asks for the next page, if there is one.
@@ -145,8 +152,16 @@ impl Walk {
                 self.api.describe(&call)
             )));
         }
-        let reply = self.api.send(&call).await?;
+        let reply = match self.answered.take() {
+            Some(reply) => reply,
+            None => self.api.send(&call).await?,
+        };
         Ok(Some((call, reply)))
+    }
+
+    /// What is asked for, as errors say it.
+    pub(crate) fn described(&self) -> String {
+        self.call.as_ref().map(|call| self.api.describe(call)).unwrap_or_default()
     }
 
     /// Where the page stands that was asked for last.

@@ -1,6 +1,7 @@
 //! An answer: its class, and its strict decoding. What an answer says is never put into an error: it may hold
 //! secrets or a customer's data.
 
+use reqwest::Url;
 use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use tallysheet_core::{Error, ErrorKind, Result};
 #[derive(Clone)]
 pub struct Reply {
     pub(crate) request: String,
+    /// The address is the user's whole one (a webhook), and secret as a whole.
+    pub(crate) is_secret_place: bool,
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
@@ -57,13 +60,7 @@ impl Reply {
 
     /// Decodes the body strictly. The error names the place in the JSON and what was expected there, not what stood there.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        let mut decoder = serde_json::Deserializer::from_slice(&self.body);
-        let value = serde_path_to_error::deserialize(&mut decoder).map_err(|error| {
-            let path = error.path().to_string();
-            self.undecodable(&path, error.inner())
-        })?;
-        decoder.end().map_err(|error| self.undecodable("the end", &error))?;
-        Ok(value)
+        serde_json::from_slice(&self.body).map_err(|error| self.undecodable(&place(&self.body, &error), &error))
     }
 
     /// Decodes what stands at the first of these JSON pointers that exists and is not null; `None` where none does.
@@ -140,12 +137,47 @@ impl Reply {
             500..=599 => (ErrorKind::Unavailable, "the vendor has a fault: try later"),
             _ => (ErrorKind::BadResponse, "the vendor did not accept the request"),
         };
-        let target = self.header("location").filter(|_| (300..=399).contains(&status)).and_then(|to| {
-            // The address without its query: that may hold anything.
-            Some(format!(" to {}", to.split(['?', '#']).next()?))
-        });
+        let location = self.header("location").filter(|_| (300..=399).contains(&status));
+        let target = location.and_then(|to| self.shown(to)).map(|to| format!(" to {to}"));
         Error::new(kind, format!("{} was answered with {status}{}", self.request, target.unwrap_or_default()))
             .advice(advice)
+    }
+}
+
+impl Reply {
+    /// Where a redirect leads, without what may be a secret: user, password and query; the path too, where that of the
+    /// request is one.
+    fn shown(&self, to: &str) -> Option<String> {
+        let Ok(url) = Url::parse(to) else {
+            return to.split(['?', '#']).next().filter(|_| !self.is_secret_place).map(str::to_owned);
+        };
+        let path = if self.is_secret_place { "" } else { url.path() };
+        Some(format!("{}{path}", url.origin().ascii_serialization()))
+    }
+}
+
+/// Where decoding failed, as a path. What was read until then is read once more, keeping track: to keep it at the first
+/// reading takes twice the time, and twice the code of every type.
+fn place(body: &[u8], error: &serde_json::Error) -> String {
+    let line = body.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len);
+    let end = (line.sum::<usize>() + error.column()).min(body.len());
+    // Reading must end within the value: without its last byte, of a number all, where any of it was read.
+    let read = &body[..end];
+    let own = match read.last() {
+        None | Some(b':' | b',' | b'[' | b' ' | b'\n' | b'\r' | b'\t') => 0,
+        Some(last) if last.is_ascii_digit() => {
+            let in_number = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+            read.iter().rev().take_while(in_number).count()
+        }
+        Some(_) => 1,
+    };
+    let mut decoder = serde_json::Deserializer::from_slice(&read[..end - own]);
+    let place = serde_path_to_error::deserialize::<_, serde_json::Value>(&mut decoder);
+    let path = place.err().map(|error| error.path().to_string()).unwrap_or_default();
+    // Behind what lacks something, no key comes.
+    match path.strip_suffix('?').map_or(path.as_str(), |path| path.trim_end_matches('.')) {
+        "" => ".".to_owned(),
+        path => path.to_owned(),
     }
 }
 
@@ -162,4 +194,87 @@ fn split_unquoted(text: &str, separator: char) -> Vec<&str> {
         character == separator && !in_quotes && !in_brackets
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+    use reqwest::header::HeaderValue;
+
+    #[derive(serde::Deserialize)]
+    struct Counted {
+        #[allow(dead_code, reason = "only decoded")]
+        count: u32,
+    }
+
+    fn reply(headers: &[(&'static str, &str)], body: &str) -> Reply {
+        let values = headers.iter().filter_map(|(name, value)| {
+            Some((reqwest::header::HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
+        });
+        Reply {
+            request: "GET /x".to_owned(),
+            is_secret_place: false,
+            status: 429,
+            headers: values.collect(),
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_next_link_is_one_that_stands_there(
+            link in prop_oneof![".{0,60}", "(<[a-z:/?=&,;]{0,9}>|rel=|\"|next|prev|;|,| |<|>){0,12}"],
+        ) {
+            if let Some(next) = reply(&[("link", &link)], "").next_link() {
+                prop_assert!(link.contains(&format!("<{next}>")) && link.to_lowercase().contains("next"), "{link}");
+            }
+        }
+
+        #[test]
+        fn a_next_link_is_found_among_others(target in "https://[a-z]{1,8}\\.example/[a-z,;=?&]{0,9}", quoted: bool) {
+            let rel = if quoted { "\"last next\"" } else { "next" };
+            let link = format!("<https://v.example/a,b;c>; rel=\"prev\"; title=\"a, <b>; rel=next\", <{target}>;rel={rel}");
+            prop_assert_eq!(reply(&[("link", &link)], "").next_link(), Some(target));
+        }
+
+        #[test]
+        fn no_wait_panics(
+            value in prop_oneof![".{0,40}", "[0-9]{1,25}", "-?[0-9.]{1,9}", "(Mon|Fri), [0-9]{1,2} Nov [0-9]{1,5} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"],
+            body in "[Tt]ry again in .{0,30}",
+        ) {
+            let now = Timestamp::constant(1_793_512_800, 0);
+            let waits = [reply(&[("retry-after", &value)], ""), reply(&[], &body)];
+            for wait in waits.iter().filter_map(|reply| reply.retry_after(now)) {
+                prop_assert!(wait >= Duration::ZERO);
+            }
+        }
+
+        #[test]
+        fn an_answer_is_no_part_of_an_error(secret in "planted-[a-z]{3,9}", shape in 0..8_usize) {
+            let bodies = [
+                secret.clone(),
+                format!("\"{secret}, expected {secret}\""),
+                format!("{{\"count\": \"{secret}\", \"{secret}\": 1}}"),
+                format!("{{\"count\": {{\"{secret}\": [\"{secret}\"]}}}}"),
+                format!("{{\"{secret}\": "),
+                format!("<html>{secret}"),
+                format!("[\"{secret}\", 1]{secret}"),
+                format!("{{\"count\": 1, \"count\": \"{secret}\"}}"),
+            ];
+            let reply = reply(&[], &bodies[shape]);
+            let errors = [
+                reply.json::<Counted>().err(),
+                reply.json::<std::collections::BTreeMap<String, u32>>().err(),
+                reply.json::<Vec<Counted>>().err(),
+                reply.json_at::<u32>(&["/count"]).err(),
+            ];
+            for error in errors.into_iter().flatten() {
+                prop_assert!(!format!("{error} {error:?}").contains(&secret), "{error}");
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! One vendor, many tenants, a token for each.
 
-use crate::api::{Api, ApiBuilder};
+use crate::api::Api;
+use crate::builder::ApiBuilder;
 use crate::call::segment;
 use crate::token::{Grant, OAuth2, Tokens};
 use std::collections::BTreeMap;

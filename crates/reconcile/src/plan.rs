@@ -210,6 +210,7 @@ impl Plan {
         let mut json = serde_json::Deserializer::from_str(text);
         let plan: Self = serde_path_to_error::deserialize(&mut json)
             .map_err(|error| wrong(format!("`{}`: {}", error.path(), error.inner())))?;
+        json.end().map_err(|error| wrong(format!("behind the plan stands something else: {error}")))?;
         if plan.tallysheet_plan != VERSION {
             return Err(wrong(format!(
                 "it is a plan of the form {}; this version reads {VERSION}",

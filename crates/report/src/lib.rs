@@ -35,7 +35,7 @@ pub use format::{Format, render};
 pub use history::{history_csv, history_json, history_table};
 pub use json::{json, json_object, log_lines};
 pub use month::{month_csv, month_json};
-pub use reconcile::{reconcile_csv, reconcile_table};
+pub use reconcile::{reconcile_csv, reconcile_table, reconcile_top};
 pub use summary::{status_word, summary, summary_html};
 pub use table::table;
 pub use xlsx::month_book;

@@ -5,7 +5,7 @@ mod json;
 mod table;
 
 pub(crate) use json::ReconciliationObject;
-pub use table::reconcile_table;
+pub use table::{reconcile_table, reconcile_top};
 
 use crate::sheet::{line, write};
 use crate::text::{self, guarded, many, number, printable, signed};

@@ -115,7 +115,7 @@ impl<'a> Held<'a> {
     ) -> Result<Option<Run>> {
         let watched = Watched { held: self, progress, delivering: AtomicBool::new(false), refused: Notify::new() };
         let made = async {
-            let mut run = std::pin::pin!(run_as(id, plan, &watched));
+            let mut run = Box::pin(run_as(id, plan, &watched));
             let stopped = async { stop.wait_for(|stop| *stop).await.is_ok() };
             tokio::select! {
                 biased;

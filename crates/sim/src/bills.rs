@@ -1,8 +1,9 @@
 //! What the simulated MSP's PSA bills: its products, its agreements and their lines, each with a part in the story.
 
 use crate::books::Truth;
-use crate::expected::Expected;
+use crate::expected::{Expected, ExpectedRow};
 use crate::msp::Msp;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -152,8 +153,12 @@ impl Bills {
     /// Bills what was counted, with mistakes here and there.
     pub(crate) fn fill(&self, msp: &Msp, expected: &Expected) {
         let mut lines = Vec::new();
+        let rows: HashMap<&str, &ExpectedRow> = expected.rows.iter().map(|row| (row.company.as_str(), row)).collect();
+        let place = |column: &str| expected.columns.iter().position(|title| title == column);
+        let places = PRODUCTS.iter().map(|product| place(product.column)).collect::<Vec<_>>();
         for (number, company) in (0_u32..).zip(&msp.companies) {
-            for (place, product) in (0_u32..).zip(PRODUCTS) {
+            let row = rows.get(company.title().as_str());
+            for ((place, product), column) in (0_u32..).zip(PRODUCTS).zip(&places) {
                 let of = |quantity: u32, kind: LineKind| BilledLine {
                     id: 0,
                     company: 29_000 + number,
@@ -165,7 +170,7 @@ impl Bills {
                     kind,
                 };
                 let billed = |quantity| of(quantity, LineKind::Billed);
-                let counted = match expected.cell(&company.title(), product.column) {
+                let counted = match row.zip(*column).and_then(|(row, column)| row.cells.get(column)) {
                     Some(Truth::Number(counted)) => u32::try_from(*counted).unwrap_or_default(),
                     Some(Truth::Failed(_)) => {
                         lines.push(billed(8));
@@ -201,6 +206,29 @@ impl Bills {
             line.id = id;
         }
         self.state().lines = lines;
+    }
+
+    /// What is to be seen of it.
+    pub(crate) fn story(&self) -> Vec<String> {
+        let state = self.state();
+        let of = |kind: LineKind| state.lines.iter().filter(|line| line.kind == kind).count();
+        let (cancelled, future, free) = (of(LineKind::Cancelled), of(LineKind::Future), of(LineKind::NotBilled));
+        let placeholder = state.lines.iter().find(|line| line.kind == LineKind::Billed && line.quantity == 0);
+        let mut story = Vec::new();
+        if !state.lines.is_empty() {
+            story.push(format!(
+                "The PSA bills {} products on two agreements a company. {cancelled} cancelled lines, {future} of the \
+                 future and {free} that cost nothing are no quantity.",
+                PRODUCTS.len()
+            ));
+        }
+        story.extend(placeholder.map(|line| {
+            format!(
+                "{}: a line of {} with quantity 0, kept for later: all of it is unbilled.",
+                line.company_name, line.product.name
+            )
+        }));
+        story
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -15,11 +15,18 @@ pub(crate) struct Books {
     pub(crate) orgs: Vec<Org>,
     /// Why it never answers.
     pub(crate) failed: Option<Code>,
+    /// How many rows each of its lists has.
+    pub(crate) lists: BTreeMap<&'static str, usize>,
 }
 
 impl Books {
     pub(crate) fn new(fixed: &'static [&'static str]) -> Self {
-        Self { fixed, entries: Vec::new(), orgs: Vec::new(), failed: None }
+        Self { fixed, entries: Vec::new(), orgs: Vec::new(), failed: None, lists: BTreeMap::new() }
+    }
+
+    /// Notes how many rows a list has that the vendor would tell.
+    pub(crate) fn list(&mut self, name: &'static str, rows: usize) {
+        self.lists.insert(name, rows);
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::books::{Column, Counted, Entry, Org, Truth};
 use crate::msp::Msp;
 use crate::vendors::Vendor;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// What the sheet must say, in its own order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +46,9 @@ impl Expected {
             for row in &mut unmapped {
                 row.cells.extend(vec![Truth::NotMapped; own.len()]);
             }
-            for (company, row) in rows.iter_mut().enumerate() {
-                row.cells.extend(company_cells(vendor, company, &own));
+            let (listed, of_company) = (ids(vendor), by_company(vendor, rows.len()));
+            for (entry, (row, orgs)) in vendor.books.entries.iter().zip(rows.iter_mut().zip(&of_company)) {
+                row.cells.extend(company_cells(vendor, entry, orgs, &listed, &own));
             }
             unmapped.extend(strangers(vendor).into_iter().filter_map(|org| {
                 let values = org_cells(org, &own);
@@ -79,21 +80,40 @@ fn strangers(vendor: &Vendor) -> Vec<&Org> {
     orgs
 }
 
-fn company_cells(vendor: &Vendor, company: usize, columns: &[Column]) -> Vec<Truth> {
+/// The ids of all orgs.
+fn ids(vendor: &Vendor) -> HashSet<&str> {
+    vendor.books.orgs.iter().map(|org| org.id.as_str()).collect()
+}
+
+/// The orgs of each company.
+fn by_company(vendor: &Vendor, companies: usize) -> Vec<Vec<&Org>> {
+    let mut orgs = vec![Vec::new(); companies];
+    for org in &vendor.books.orgs {
+        if let Some(company) = org.company {
+            orgs[company].push(org);
+        }
+    }
+    orgs
+}
+
+fn company_cells(
+    vendor: &Vendor,
+    entry: &Entry,
+    orgs: &[&Org],
+    listed: &HashSet<&str>,
+    columns: &[Column],
+) -> Vec<Truth> {
     let whole = |truth: Truth| vec![truth; columns.len()];
-    let entry = &vendor.books.entries[company];
     if *entry == Entry::Dash {
         return whole(Truth::NotApplicable);
     }
     if let Some(code) = vendor.books.failed {
         return whole(Truth::Failed(code));
     }
-    let listed = |id: &String| vendor.books.orgs.iter().any(|org| org.id == *id);
-    if matches!(entry, Entry::Ids(ids) if !ids.iter().all(listed)) {
+    if matches!(entry, Entry::Ids(ids) if !ids.iter().all(|id| listed.contains(id.as_str()))) {
         return whole(Truth::Failed(tallysheet_core::Code::UnknownOrg));
     }
-    let orgs = vendor.books.orgs.iter().filter(|org| org.company == Some(company));
-    orgs.fold(whole(Truth::NotMapped), |sums, org| {
+    orgs.iter().fold(whole(Truth::NotMapped), |sums, org| {
         sums.into_iter().zip(org_cells(org, columns)).map(|(sum, cell)| sum.with(cell)).collect()
     })
 }

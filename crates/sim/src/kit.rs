@@ -1,5 +1,6 @@
 //! What every vendor's side of the wire needs: credentials, tokens, query numbers, pages.
 
+use crate::msp::Msp;
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
 use axum::response::{IntoResponse, Response};
@@ -15,10 +16,6 @@ use std::sync::{Mutex, PoisonError};
 /// The pairs of a query string or a form.
 pub(crate) type Pairs = BTreeMap<String, String>;
 
-/// How many calls a token serves. A count instead of hours, so that renewing it is met in every longer run; and more than
-/// wait in one queue, as no real token ends while those before it in the queue are served.
-pub(crate) const TOKEN_CALLS: usize = 150;
-
 /// The tokens that a vendor has issued.
 #[derive(Default)]
 pub(crate) struct Tokens(Mutex<Issued>);
@@ -26,16 +23,24 @@ pub(crate) struct Tokens(Mutex<Issued>);
 #[derive(Default)]
 struct Issued {
     number: usize,
+    /// How many calls the next one serves, if it ever ends.
+    calls: Option<usize>,
     /// Whom a token is for, and how many calls it still serves.
     live: HashMap<String, (String, usize)>,
 }
 
 impl Tokens {
+    /// Tokens that serve as many calls as the options say.
+    pub(crate) fn of(msp: &Msp) -> Self {
+        Self(Mutex::new(Issued { calls: Some(msp.token_calls), ..Issued::default() }))
+    }
+
     pub(crate) fn issue(&self, subject: &str) -> String {
         let mut issued = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         issued.number += 1;
         let token = format!("simulated-token-{}", issued.number);
-        issued.live.insert(token.clone(), (subject.to_owned(), TOKEN_CALLS));
+        let calls = issued.calls.unwrap_or(usize::MAX);
+        issued.live.insert(token.clone(), (subject.to_owned(), calls));
         token
     }
 

@@ -54,6 +54,9 @@ pub struct Options {
     pub latency: Duration,
     /// The PSA that the MSP has.
     pub psa: &'static str,
+    /// How many calls a token serves. A count instead of hours, so that renewing it is met in every longer run; and more
+    /// than wait in one queue, as no real token ends while those before it in the queue are served.
+    pub token_calls: usize,
     /// What goes wrong on the way; nothing without.
     pub chaos: Option<Chaos>,
 }
@@ -66,6 +69,7 @@ impl Default for Options {
             devices_per_company: 16,
             latency: Duration::ZERO,
             psa: "connectwise-psa",
+            token_calls: 150,
             chaos: None,
         }
     }
@@ -135,6 +139,17 @@ impl Simulation {
         self.server.calls()
     }
 
+    /// How long each integration's vendor was asked, from the first call to the last answer.
+    pub fn spans(&self) -> BTreeMap<&'static str, Duration> {
+        self.server.spans()
+    }
+
+    /// How many rows the lists of each integration's vendor have, by the integration's name and the list's: whoever knows
+    /// a vendor's pages can tell how many calls it takes to read them.
+    pub fn lists(&self) -> BTreeMap<&'static str, BTreeMap<&'static str, usize>> {
+        self.vendors.iter().map(|vendor| (vendor.name, vendor.books.lists.clone())).collect()
+    }
+
     /// How many calls all vendors have had.
     pub fn total_calls(&self) -> usize {
         self.calls().values().sum()
@@ -147,7 +162,7 @@ impl Simulation {
 
     /// What is to be seen in the sheet, in plain lines.
     pub fn story(&self) -> Vec<String> {
-        self.vendors.iter().flat_map(|vendor| vendor.story.iter().cloned()).collect()
+        self.vendors.iter().flat_map(|vendor| vendor.story.iter().cloned()).chain(self.bills.story()).collect()
     }
 
     /// Whose each listed org is, by integration and id: the company's name in the companies file, or nobody's.

@@ -9,6 +9,8 @@ use tallysheet_core::{Error, Result};
 /// The MSP, the same for the same options.
 pub(crate) struct Msp {
     seed: u64,
+    /// How many calls a token serves.
+    pub(crate) token_calls: usize,
     pub(crate) companies: Vec<Company>,
     /// Customers at vendors that no row of the companies file knows.
     pub(crate) strangers: Vec<Name>,
@@ -110,7 +112,7 @@ impl Msp {
             })
             .collect();
         let strangers = (0..3).map(|_| names.draw()).collect();
-        Ok(Self { seed: options.seed, companies, strangers })
+        Ok(Self { seed: options.seed, token_calls: options.token_calls, companies, strangers })
     }
 
     /// A vendor's own dice: one more vendor does not change the others' numbers.

@@ -8,8 +8,8 @@ use axum::middleware::{Next, from_fn};
 use axum::serve::ListenerExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use tallysheet_core::{Error, ErrorKind, Result};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -23,9 +23,18 @@ pub(crate) struct Listener {
 
 /// A served port. Serving ends when this is dropped.
 pub(crate) struct Server {
-    calls: BTreeMap<&'static str, Arc<AtomicUsize>>,
+    seen: BTreeMap<&'static str, Arc<Seen>>,
     faults: Option<Arc<Faults>>,
     _stop: oneshot::Sender<()>,
+}
+
+/// What a vendor has seen of its callers.
+struct Seen {
+    began: Instant,
+    calls: AtomicUsize,
+    /// Microseconds since it began, of the first call and of the last answer.
+    first: AtomicU64,
+    last: AtomicU64,
 }
 
 pub(crate) async fn listen() -> Result<Listener> {
@@ -42,12 +51,12 @@ impl Listener {
     pub(crate) fn serve(self, vendors: &mut [Vendor], latency: Duration, chaos: Option<Chaos>) -> Server {
         let faults = chaos.map(|chaos| Arc::new(Faults::new(chaos)));
         let mut app = Router::new();
-        let mut calls = BTreeMap::new();
+        let mut seen = BTreeMap::new();
         for vendor in vendors {
-            let count = Arc::new(AtomicUsize::new(0));
+            let of_vendor = Arc::new(Seen::new());
             let routes = disturbed(std::mem::take(&mut vendor.routes), faults.as_ref());
-            app = app.merge(counted(routes, &count, latency));
-            calls.insert(vendor.name, count);
+            app = app.merge(counted(routes, &of_vendor, latency));
+            seen.insert(vendor.name, of_vendor);
         }
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(async move {
@@ -60,13 +69,17 @@ impl Listener {
             // A listener on loopback that fails has no one to tell: its callers see that nobody answers.
             let _ = server.await;
         });
-        Server { calls, faults, _stop: stop }
+        Server { seen, faults, _stop: stop }
     }
 }
 
 impl Server {
     pub(crate) fn calls(&self) -> BTreeMap<&'static str, usize> {
-        self.calls.iter().map(|(name, count)| (*name, count.load(Ordering::Relaxed))).collect()
+        self.seen.iter().map(|(name, seen)| (*name, seen.calls.load(Ordering::Relaxed))).collect()
+    }
+
+    pub(crate) fn spans(&self) -> BTreeMap<&'static str, Duration> {
+        self.seen.iter().map(|(name, seen)| (*name, seen.span())).collect()
     }
 
     pub(crate) fn disturbed(&self) -> Vec<Disturbed> {
@@ -79,16 +92,35 @@ fn disturbed(routes: Router, faults: Option<&Arc<Faults>>) -> Router {
     routes.layer(from_fn(move |request: Request, next: Next| disturb(Arc::clone(&faults), request, next)))
 }
 
-fn counted(routes: Router, count: &Arc<AtomicUsize>, latency: Duration) -> Router {
-    let count = Arc::clone(count);
+impl Seen {
+    fn new() -> Self {
+        let (calls, first, last) = (AtomicUsize::new(0), AtomicU64::new(u64::MAX), AtomicU64::new(0));
+        Self { began: Instant::now(), calls, first, last }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn span(&self) -> Duration {
+        let [first, last] = [&self.first, &self.last].map(|moment| moment.load(Ordering::Relaxed));
+        Duration::from_micros(last.saturating_sub(first))
+    }
+}
+
+fn counted(routes: Router, seen: &Arc<Seen>, latency: Duration) -> Router {
+    let seen = Arc::clone(seen);
     routes.layer(from_fn(move |request: Request, next: Next| {
-        let count = Arc::clone(&count);
+        let seen = Arc::clone(&seen);
         async move {
-            count.fetch_add(1, Ordering::Relaxed);
+            seen.calls.fetch_add(1, Ordering::Relaxed);
+            seen.first.fetch_min(seen.now(), Ordering::Relaxed);
             if !latency.is_zero() {
                 pause(latency).await;
             }
-            next.run(request).await
+            let answer = next.run(request).await;
+            seen.last.fetch_max(seen.now(), Ordering::Relaxed);
+            answer
         }
     }))
 }

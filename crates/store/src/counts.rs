@@ -3,7 +3,7 @@
 //!
 //! Whether a series is known at a snapshot says `answered`: an integration that failed wrote nothing.
 
-use crate::step::{Row, Step, values};
+use crate::step::{Row, Step, Value, values};
 use crate::{Accepted, Baseline, LastGood, SnapshotOf};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,6 +15,9 @@ const IS_LAST_GOOD: &str = "g.snapshot = (SELECT max(c.snapshot) FROM count c
     WHERE c.series = s.id AND c.good = 1 AND c.state <> 4)";
 
 const FAILED: i64 = 4;
+
+/// How many rows are bound before they are written.
+const AT_A_TIME: usize = 1_000;
 
 fn number(state: State) -> i64 {
     match state {
@@ -73,39 +76,54 @@ pub(crate) async fn keep(step: &mut dyn Step, of: &SnapshotOf<'_>) -> Result<()>
         values![series, snapshot, number(state), value.map(|value| value.normalize().to_string()), good]
     });
     let insert = "INSERT INTO count (series, snapshot, state, value, good) VALUES ($1, $2, $3, $4, $5)";
-    step.each(insert, moved.collect()).await?;
+    each(step, insert, moved).await?;
     names(step, &of.counts).await
+}
+
+/// Does the same with each of these, some at a time: there is one for each cell of a sheet.
+async fn each(step: &mut dyn Step, sql: &str, values: impl Iterator<Item = Vec<Value>> + Send) -> Result<()> {
+    let mut values = values.fuse();
+    loop {
+        let some: Vec<_> = values.by_ref().take(AT_A_TIME).collect();
+        if some.is_empty() {
+            return Ok(());
+        }
+        step.each(sql, some).await?;
+    }
 }
 
 /// Makes series, with their first counts.
 async fn add(step: &mut dyn Step, snapshot: i64, added: &[(&Place, Entry)]) -> Result<()> {
     let companies: BTreeMap<&str, &Place> = added.iter().rev().map(|(place, _)| (place.key.as_str(), *place)).collect();
     let companies = companies.into_values().map(|place| values![&place.key, &place.company, place.unmapped]);
-    step.each(
+    each(
+        step,
         "INSERT INTO company (key, name, unmapped) VALUES ($1, $2, $3)
          ON CONFLICT (key) DO UPDATE SET name = excluded.name, unmapped = excluded.unmapped",
-        companies.collect(),
+        companies,
     )
     .await?;
     let series = added.iter().map(|(place, _)| {
         let Place { key, integration, metric, title, unit, .. } = place;
         values![key, integration, metric, title, unit]
     });
-    step.each(
+    each(
+        step,
         "INSERT INTO series (company, integration, metric, title, unit)
          SELECT co.id, $2, $3, $4, $5 FROM company co WHERE co.key = $1",
-        series.collect(),
+        series,
     )
     .await?;
     let counts = added.iter().map(|(Place { key, integration, metric, .. }, entry)| {
         let value = entry.value.map(|value| value.normalize().to_string());
         values![key, integration, metric, snapshot, number(entry.state), value, entry.good]
     });
-    step.each(
+    each(
+        step,
         "INSERT INTO count (series, snapshot, state, value, good)
          SELECT s.id, $4, $5, $6, $7 FROM series s JOIN company co ON co.id = s.company
          WHERE co.key = $1 AND s.integration = $2 AND s.metric = $3",
-        counts.collect(),
+        counts,
     )
     .await
 }

@@ -37,3 +37,36 @@ pub(crate) fn unpack_bytes(bytes: &[u8]) -> Result<Vec<u8>> {
 fn finish(encoder: DeflateEncoder<Vec<u8>>) -> Result<Vec<u8>> {
     encoder.finish().map_err(|error| Error::internal(format!("a report cannot be kept: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_was_packed_is_unpacked(bytes: Vec<u8>) {
+            prop_assert_eq!(unpack_bytes(&pack_bytes(&bytes).unwrap()).unwrap(), bytes);
+        }
+
+        #[test]
+        fn what_is_damaged_is_an_error_or_another_text_and_no_run(
+            text: String,
+            changes in prop::collection::vec((any::<Index>(), any::<u8>()), 1..4),
+            end in prop::option::of(any::<Index>()),
+        ) {
+            let mut packed = pack_bytes(text.as_bytes()).unwrap();
+            for (at, byte) in changes {
+                let at = at.index(packed.len());
+                packed[at] = byte;
+            }
+            packed.truncate(end.map_or(packed.len(), |end| end.index(packed.len())));
+            let _ = unpack_bytes(&packed);
+            let told = unpack(&packed).unwrap_err().to_string();
+            prop_assert!(told.starts_with("a kept "), "{told}");
+        }
+    }
+}

@@ -201,6 +201,7 @@ mod tests {
             asked: BTreeSet::new(),
             answered: BTreeSet::new(),
             changes: None,
+            reconciliation: None,
             sheet: Sheet::default(),
             deliveries: Vec::new(),
             log: Vec::new(),

@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tallysheet_core::registry::NO_URL;
 use tallysheet_core::ticket::{Body, NewTicket, PreparedForm, TicketKey, TicketRef};
-use tallysheet_core::{Capability, Connector, Context, CountSource, Counts, Entry, Error, ErrorKind, Registry, Result};
+use tallysheet_core::{
+    Capability, Connector, Context, CountSource, Counts, Entry, Error, ErrorKind, Identity, Registry, Result,
+};
 
 /// What a run may need in requests beyond those of a run without faults: retries, and a token or two.
 const SPARE: usize = 25;
@@ -224,7 +226,7 @@ impl Bench {
     /// Asks a connector, hearing all that it says.
     pub(crate) async fn ask(&self, connector: &Connector, ask: Ask) -> Result<Picture> {
         let result = match ask {
-            Ask::Check => connector.probe.check().await.map(Picture::from),
+            Ask::Check => checked(connector).await.map(Picture::from),
             Ask::Orgs => source(connector)?.orgs().await.map(Picture::from),
             Ask::Counts => self.counts(connector).await.map(|counts| Picture::from(&counts)),
             Ask::Companies => match &connector.companies {
@@ -321,6 +323,17 @@ impl Bench {
             }
             Ask::Desk(verb) => self.case.desk.as_ref().map(|case| desk::expected(case, verb)).unwrap_or_default(),
         }
+    }
+}
+
+/// What `check` answers, where it is what is known without asking, if anything is.
+async fn checked(connector: &Connector) -> Result<Identity> {
+    let answer = connector.probe.check().await?;
+    match connector.probe.known() {
+        Some(known) if known.account != answer.account || known.id.is_some() || answer.id.is_some() => {
+            Err(Error::internal("what `known` says is not what `check` answers"))
+        }
+        _ => Ok(answer),
     }
 }
 

@@ -32,6 +32,7 @@
 //! | `shapes` | of what is billed, whatever has another shape is `bad-response`: never a list without it, never a zero |
 //! | `gone` | a line that is gone, however the PSA says it, is none, and no failure |
 //! | `written` | a change that is refused is asked for once and has not happened; a quantity that the PSA cannot hold is not sent |
+//! | `mutated` | an answer changed at random at any one place: no panic, an end, no error that repeats it, and a counted value that is no exact number fails |
 //! | `declared` | what the connector declares is what it does: capabilities, metrics, how changes are taken |
 //! | `documented` | its README has the headings and every key, its `example.toml` works |
 //! | `quiet` | in all of this nothing that is said holds a secret or the body of an answer |
@@ -42,7 +43,7 @@
 use crate::bench::Bench;
 use crate::case::Case;
 use crate::server::Script;
-use crate::steps::{calls, claims, desk, faults, ledger};
+use crate::steps::{calls, claims, desk, faults, ledger, mutated};
 use crate::world::TestWorld;
 use futures_util::future::LocalBoxFuture;
 use jiff::civil::Date;
@@ -93,6 +94,7 @@ const STEPS: &[(&str, Step)] = &[
     ("shapes", |bench| Box::pin(ledger::shapes(bench))),
     ("gone", |bench| Box::pin(ledger::gone(bench))),
     ("written", |bench| Box::pin(ledger::written(bench))),
+    ("mutated", |bench| Box::pin(mutated::mutated(bench))),
     ("declared", |bench| Box::pin(claims::declared(bench))),
     ("documented", |bench| Box::pin(async { claims::documented(bench.entry) })),
 ];

@@ -5,6 +5,7 @@ pub(crate) mod claims;
 pub(crate) mod desk;
 pub(crate) mod faults;
 pub(crate) mod ledger;
+pub(crate) mod mutated;
 
 use crate::case::Exchange;
 use serde_json::Value;

@@ -1,10 +1,10 @@
 //! A companies file that is a workbook (`.xlsx`): its first sheet, read as cells of text, and written with ids as text.
 
 use super::edit::Plan;
-use calamine::{Data, Range, Reader, Xlsx};
+use calamine::{Cell as Place, Data, DataRef, Range, Reader, Xlsx};
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 use std::collections::BTreeMap;
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 use tallysheet_core::table::{Cell, Problems, Row, Table, of_rows};
 use tallysheet_core::{Error, Result};
 
@@ -15,6 +15,12 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
 
 type Book<'a> = Xlsx<Cursor<&'a [u8]>>;
 
+/// What a workbook may unpack to: more than ten times what a companies file of ten thousand rows does.
+const MOST_UNPACKED: u64 = 128 * 1024 * 1024;
+/// How many cells the rectangle around all that is filled may have. One cell filled at the far corner of a sheet makes
+/// seventeen thousand million.
+const MOST_CELLS: u64 = 4_000_000;
+
 fn open<'a>(file: &str, bytes: &'a [u8]) -> Result<(Book<'a>, String, Range<Data>)> {
     let wrong = |why: String| {
         Error::config(format!("{file}: this workbook cannot be read: {why}; save it as .xlsx or as CSV UTF-8"))
@@ -22,10 +28,58 @@ fn open<'a>(file: &str, bytes: &'a [u8]) -> Result<(Book<'a>, String, Range<Data
     if !bytes.starts_with(b"PK") {
         return Err(wrong("it is of the old form".to_owned()));
     }
+    if !unpacks_to_at_most(bytes, MOST_UNPACKED).map_err(wrong)? {
+        return Err(wrong(format!("it unpacks to more than {} MB", MOST_UNPACKED / 1024 / 1024)));
+    }
     let mut book: Book<'a> = Xlsx::new(Cursor::new(bytes)).map_err(|error| wrong(error.to_string()))?;
     let name = book.sheet_names().first().cloned().ok_or_else(|| wrong("it has no sheet".to_owned()))?;
-    let range = book.worksheet_range(&name).map_err(|error| wrong(error.to_string()))?;
+    let range = filled(&mut book, &name).map_err(wrong)?;
     Ok((book, name, range))
+}
+
+/// Whether all that is packed in it is no more than so many bytes. What the archive itself says of that may be wrong.
+fn unpacks_to_at_most(bytes: &[u8], most: u64) -> Result<bool, String> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
+    let mut left = most;
+    for place in 0..archive.len() {
+        let entry = archive.by_index(place).map_err(|error| error.to_string())?;
+        let read = std::io::copy(&mut entry.take(left + 1), &mut std::io::sink()).map_err(|error| error.to_string())?;
+        let Some(rest) = left.checked_sub(read) else { return Ok(false) };
+        left = rest;
+    }
+    Ok(true)
+}
+
+/// The cells of a sheet that hold something.
+fn filled(book: &mut Book<'_>, sheet: &str) -> Result<Range<Data>, String> {
+    let mut reader = book.worksheet_cells_reader(sheet).map_err(|error| error.to_string())?;
+    let mut cells = Vec::new();
+    let (mut first, mut last) = ((u32::MAX, u32::MAX), (0, 0));
+    while let Some(cell) = reader.next_cell().map_err(|error| error.to_string())? {
+        if matches!(cell.get_value(), DataRef::Empty) {
+            continue;
+        }
+        let at @ (row, column) = cell.get_position();
+        first = (first.0.min(row), first.1.min(column));
+        last = (last.0.max(row), last.1.max(column));
+        let area = u64::from(last.0 - first.0 + 1) * u64::from(last.1 - first.1 + 1);
+        if area > MOST_CELLS || cells.len() as u64 > MOST_CELLS {
+            return Err(format!("its cells spread over more than {MOST_CELLS} places; delete what stands far away"));
+        }
+        cells.push(Place::new(at, Data::from(cell.get_value().clone())));
+    }
+    Ok(Range::from_sparse(cells))
+}
+
+/// Whether a sheet works anything out.
+fn has_formulas(book: &mut Book<'_>, sheet: &str) -> bool {
+    let Ok(mut reader) = book.worksheet_cells_reader(sheet) else { return false };
+    while let Ok(Some(cell)) = reader.next_formula() {
+        if !cell.get_value().is_empty() {
+            return true;
+        }
+    }
+    false
 }
 
 /// Reads the first sheet. A cell's line is its row, its column the number of the column.
@@ -91,11 +145,11 @@ pub(super) fn write(file: &str, bytes: &[u8], plan: &Plan) -> Result<Vec<u8>> {
     };
     let (mut book, name, range) = open(file, bytes)?;
     for other in book.sheet_names().into_iter().skip(1) {
-        if book.worksheet_range(&other).is_ok_and(|range| !range.is_empty()) {
+        if filled(&mut book, &other).is_ok_and(|range| !range.is_empty()) {
             return Err(refused(&format!("a second sheet, `{other}`")));
         }
     }
-    if book.worksheet_formula(&name).is_ok_and(|formulas| formulas.used_cells().any(|(_, _, text)| !text.is_empty())) {
+    if has_formulas(&mut book, &name) {
         return Err(refused("formulas"));
     }
     let (top, left) = range.start().map_or((0, 0), |(row, column)| (row as usize, column as usize));
@@ -174,4 +228,39 @@ fn fill(
     page.set_freeze_panes(row(first + 1), 1)?;
     page.autofit();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use zip::write::SimpleFileOptions;
+
+    /// A sheet with one more text, at a place.
+    fn with_text_at(row: u32, column: u16) -> Vec<u8> {
+        let mut book = Workbook::new();
+        let page = book.add_worksheet();
+        page.write_string(0, 0, "company").unwrap();
+        page.write_string(row, column, "Acme").unwrap();
+        book.save_to_buffer().unwrap()
+    }
+
+    #[test]
+    fn one_cell_far_away_does_not_fill_the_memory() {
+        let told = open("companies.xlsx", &with_text_at(1_048_575, 16_383)).err().unwrap().to_string();
+        assert!(told.contains("companies.xlsx: ") && told.contains("delete what stands far away"), "{told}");
+        assert!(open("companies.xlsx", &with_text_at(100_000, 30)).is_ok());
+    }
+
+    #[test]
+    fn what_unpacks_to_too_much_is_not_unpacked() {
+        let mut archive = zip::ZipWriter::new_append(Cursor::new(with_text_at(1, 0))).unwrap();
+        archive.start_file("xl/media/zeros", SimpleFileOptions::default()).unwrap();
+        let zeros = vec![0; 1024 * 1024];
+        (0..=MOST_UNPACKED / 1024 / 1024).for_each(|_| archive.write_all(&zeros).unwrap());
+        let bytes = archive.finish().unwrap().into_inner();
+        assert!(bytes.len() < 1024 * 1024, "{}", bytes.len());
+        let told = open("companies.xlsx", &bytes).err().unwrap().to_string();
+        assert!(told.contains("companies.xlsx: ") && told.contains("unpacks to more than 128 MB"), "{told}");
+    }
 }

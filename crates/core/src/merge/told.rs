@@ -6,7 +6,7 @@ use super::{KeyedCompany, Placement, Source, display_name};
 use crate::code::Code;
 use crate::counts::{Counted, Counts, OrgCounts, Outcome};
 use crate::model::{Metric, MetricKind};
-use crate::run::{Level, Notice, Phase};
+use crate::notice::{Level, Notice, Phase};
 use crate::sheet::{Cell, Column, EXCLUDED, Totals};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod auth;
+mod bounds;
 mod decoding;
 mod limits;
 mod logins;

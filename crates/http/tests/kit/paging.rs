@@ -89,6 +89,23 @@ async fn a_list_has_each_row_once_and_as_many_as_the_vendor_states() {
 }
 
 #[tokio::test]
+async fn a_stream_hands_each_row_over_once_and_ends_well_where_as_many_came_as_are_stated() {
+    for (total, kind) in [(3, None), (4, Some(ErrorKind::TotalDiffers)), (2, Some(ErrorKind::TotalDiffers))] {
+        let pages: [&[u32]; 2] = [&[1, 2], &[2, 3]];
+        let vendor = Vendor::answering(pages.map(|rows| ok(json!({ "total": total, "rows": rows })))).await;
+        let part = |page: Numbered, at: &Position<'_>| Part {
+            next: Next::until("page", at.index + 1, 2),
+            stated: Some(page.total),
+            rows: page.rows,
+        };
+        let mut came = Vec::new();
+        let streamed = vendor.api().stream(Call::get("/sites"), |row: &Id| row, part, |row| came.push(row.0)).await;
+        assert_eq!(streamed.as_ref().err().map(Error::kind), kind);
+        assert_eq!(came, ["1", "2", "3"]);
+    }
+}
+
+#[tokio::test]
 async fn by_page_number_until_as_many_rows_came_as_the_vendor_states() {
     #[derive(Deserialize)]
     struct Numbered {

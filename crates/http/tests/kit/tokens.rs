@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tallysheet_core::wire::Id;
 use tallysheet_core::{Context, Error, ErrorKind, Secret};
-use tallysheet_http::{Api, ApiKey, Call, Grant, OAuth2, Tokens};
+use tallysheet_http::{Api, ApiKey, Call, Grant, OAuth2, Part, Position, Tokens};
 use tallysheet_testkit::TestWorld;
 use wiremock::{Request, ResponseTemplate};
 
@@ -327,5 +328,8 @@ async fn a_token_endpoint_that_is_not_there_does_not_say_that_a_thing_is_not() {
     let vendor = vendor(|_| status(404), any).await;
     let api = api_with(&vendor, client());
     let error = api.find::<Value>(&Call::get("/sites/1")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    let linked = |rows: Vec<Id>, at: &Position<'_>| Part::linked(rows, at);
+    let error = api.find_list(Call::get("/sites"), |row: &Id| row, linked).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
 }

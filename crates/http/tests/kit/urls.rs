@@ -1,6 +1,7 @@
 //! Where a call goes, and how it is spelled.
 
 use crate::support::{Vendor, context, header, ok, status};
+use proptest::prelude::*;
 use serde_json::json;
 use std::sync::Arc;
 use tallysheet_core::{Context, ErrorKind, Secret};
@@ -167,5 +168,36 @@ async fn a_place_for_a_file_gets_no_credential_and_is_never_told() {
     let safe = Api::builder(&context("https://a.example", Arc::new(TestWorld::new())), None).build().unwrap();
     for url in ["http://b.example/x", "ftp://b.example/x", "b.example"] {
         assert_eq!(safe.unsigned_at(url).err().map(|error| error.kind()), Some(ErrorKind::BadResponse), "{url}");
+    }
+}
+
+/// Addresses as a vendor, or a user, may write them.
+fn addresses() -> impl Strategy<Value = String> {
+    prop_oneof![
+        ".{0,40}",
+        "(https?|ftp|file|javascript|data)?(:|//|/|@|\\\\|\\?|#|%2[ef]|\\.|\\[::1\\]|a\\.example|b\\.example|:443|:99999|xn--|ß|\t| ){1,8}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_address_leads_a_credential_to_a_place_without_encryption(address in addresses()) {
+        let world = || Arc::new(TestWorld::new());
+        let base = context("https://a.example/v1", world());
+        let api = Api::builder(&base, None).auth(Bearer::new(&Secret::new("planted-token"))).build().unwrap();
+        for (moved, is_signed) in [(api.at_host(&address), true), (api.unsigned_at(&address), false)] {
+            let Ok(moved) = moved else { continue };
+            let place = moved.address(None, "/x");
+            prop_assert!(place.starts_with("https://") && !place.contains('@') && !moved.host().is_empty(), "{address}: {place}");
+            prop_assert!(!is_signed || place.ends_with("/v1/x"), "{address}: {place}");
+        }
+        // What the user writes is an address, or an error that does not repeat it: it may hold a password.
+        if let Err(error) = Api::builder(&context(&format!("planted-{address}"), world()), None).build() {
+            prop_assert!(!error.to_string().contains("planted-"), "{error}");
+        }
+        let _ = Api::builder(&context(&address, world()), None).build();
+        let _ = Api::endpoint(&base, &address).build();
     }
 }

@@ -4,5 +4,6 @@
 
 mod common;
 mod compare;
+mod fuzz;
 mod plan;
 mod suggest;

@@ -19,17 +19,31 @@ const INDENT: &str = "\u{a0}\u{a0}";
 /// The totals and the rows as lines of at most `width`, unless a number needs more. What is equal is only shown where
 /// `all` is.
 pub fn reconcile_table(reconciliation: &Reconciliation, all: bool, width: Option<usize>, colours: bool) -> String {
+    let wanted = reconciliation.variances.iter().filter(|variance| all || variance.class != Class::Equal);
+    table(reconciliation, &wanted.map(Shown::of).collect::<Vec<_>>(), width, colours)
+}
+
+/// The same with so many rows of those that come to most money.
+pub fn reconcile_top(reconciliation: &Reconciliation, most: usize, width: Option<usize>, colours: bool) -> String {
+    let mut differing = reconciliation.variances.iter().filter(|variance| variance.class != Class::Equal);
+    let shown: Vec<Shown> = differing.by_ref().take(most).map(Shown::of).collect();
+    let text = table(reconciliation, &shown, width, colours);
+    match differing.count() {
+        0 => text,
+        more => format!("{text}and {more} more\n"),
+    }
+}
+
+fn table(reconciliation: &Reconciliation, rows: &[Shown], width: Option<usize>, colours: bool) -> String {
     let billing = Billing::of(reconciliation);
     let mut text = billing.headline() + "\n";
     for line in billing.lines() {
         text = text + "  " + &line + "\n";
     }
-    let wanted = reconciliation.variances.iter().filter(|variance| all || variance.class != Class::Equal);
-    let rows: Vec<Shown> = wanted.map(Shown::of).collect();
     if rows.is_empty() {
         return text;
     }
-    text + "\n" + &draw(&rows, width, colours) + "\n"
+    text + "\n" + &draw(rows, width, colours) + "\n"
 }
 
 /// Company and product, class and notes, the numbers.

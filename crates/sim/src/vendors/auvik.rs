@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use fastrand::Rng;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 const USER: &str = "tallysheet@msp.example";
@@ -49,6 +50,7 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     ledger.books.orgs.push(org);
     // Not for this key.
     ledger.tenant(&locked, "locked", "client", Some(root));
+    ledger.books.list("devices", ledger.auvik.devices.len());
 
     Vendor {
         name: "auvik",
@@ -160,13 +162,17 @@ struct Auvik {
 }
 
 impl Auvik {
-    /// Whether a tenant is another one or below it.
-    fn is_within(&self, tenant: &Value, other: &str) -> bool {
-        let above = || {
-            let id = tenant.pointer("/relationships/parent/data/id")?;
-            self.tenants.iter().find(|tenant| tenant["id"] == *id)
-        };
-        tenant["id"] == other || above().is_some_and(|above| self.is_within(above, other))
+    /// The ids of a tenant and of those below it: each stands behind the one above it.
+    fn within(&self, top: &str) -> HashSet<&str> {
+        let mut within = HashSet::new();
+        for tenant in &self.tenants {
+            let above = tenant.pointer("/relationships/parent/data/id").and_then(Value::as_str);
+            let id = tenant["id"].as_str().unwrap_or_default();
+            if id == top || above.is_some_and(|above| within.contains(above)) {
+                within.insert(id);
+            }
+        }
+        within
     }
 }
 
@@ -231,14 +237,13 @@ async fn devices(State(auvik): Shared, Query(query): Query<Pairs>) -> Response {
     if query.keys().any(|key| !known.contains(&key.as_str())) {
         return refused(StatusCode::BAD_REQUEST);
     }
-    let within: Vec<&Value> =
-        auvik.tenants.iter().filter(|other| auvik.is_within(other, tenant)).map(|other| &other["id"]).collect();
+    let within = auvik.within(tenant);
     if within.is_empty() {
         return refused(StatusCode::FORBIDDEN);
     }
     let managed = query.get("filter[manageStatus]").map(|managed| managed == "true");
     let mut rows = auvik.devices.iter().filter(|device| {
-        within.contains(&&device["relationships"]["tenant"]["data"]["id"])
+        device["relationships"]["tenant"]["data"]["id"].as_str().is_some_and(|id| within.contains(id))
             && managed.is_none_or(|managed| device["attributes"]["manageStatus"] == managed)
     });
     let page: Vec<&Value> = rows.by_ref().skip(start).take(size).collect();

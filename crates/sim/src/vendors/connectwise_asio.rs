@@ -37,6 +37,9 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     let id = ledger.company(&left, &json!({"activityStatus": {"id": "2", "name": "Inactive", "activeFlag": false}}));
     ledger.customers_endpoints(&id, &left, None, [2, 1]);
     ledger.company(&gone, &json!({"deletedDate": "2025-12-31T00:00:00Z", "deletedBy": "u-1"}));
+    ledger.asio.tokens = Tokens::of(msp);
+    ledger.books.list("companies", ledger.asio.companies.len());
+    ledger.books.list("endpoints", ledger.asio.endpoints.len());
 
     let url = format!("{base}/asio");
     Vendor {

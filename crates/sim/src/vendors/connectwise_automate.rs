@@ -48,6 +48,9 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     let nobodys =
         Org { id: String::new(), name: "(no client)".to_owned(), company: None, counted: fixed(COLUMNS, [1, 0]) };
     ledger.books.orgs.push(nobodys);
+    ledger.books.list("clients", ledger.clients.len());
+    ledger.books.list("computers", ledger.computers.len());
+    let tokens = Tokens::of(msp);
 
     let url = format!("{base}/automate/cwa");
     Vendor {
@@ -57,7 +60,7 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
         settings: format!(
             "url = \"{url}\"\nusername = \"{USER}\"\npassword = \"{PASSWORD}\"\nclient_id = \"{CLIENT_ID}\"\ntotp_secret = \"{TOTP_SECRET}\"\n"
         ),
-        routes: routes(ledger.clients, ledger.computers),
+        routes: routes(tokens, ledger.clients, ledger.computers),
         books: ledger.books,
         story: vec![
             format!("{}: a client of Automate without a computer: zero, not blank.", msp.who(Role::NoDevices)),
@@ -129,10 +132,10 @@ struct Automate {
 
 type Shared = State<Arc<Automate>>;
 
-fn routes(clients: Vec<Value>, computers: Vec<Value>) -> Router {
+fn routes(tokens: Tokens, clients: Vec<Value>, computers: Vec<Value>) -> Router {
     let secret = totp_rs::Secret::try_from_base32(TOTP_SECRET).ok();
     let totp = secret.and_then(|secret| totp_rs::Builder::new().with_secret(secret).build().ok());
-    let automate = Arc::new(Automate { tokens: Tokens::default(), totp, clients, computers });
+    let automate = Arc::new(Automate { tokens, totp, clients, computers });
     let lists = Router::new()
         .route("/Clients", get(async |State(automate): Shared, query: Query<Pairs>| list(&automate.clients, &query)))
         .route(

@@ -3,7 +3,7 @@
 
 use super::Vendor;
 use crate::books::{Books, Counted, Entry, Org, Truth, each};
-use crate::kit::{Pairs, answer, number, page, uuid};
+use crate::kit::{Pairs, answer, number, uuid};
 use crate::msp::{Company, Msp, Presence, Role};
 use crate::names::Spelling;
 use axum::Router;
@@ -34,6 +34,7 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     if let Some(client) = ledger.cork.clients.last_mut() {
         client["hidden"] = json!(true);
     }
+    ledger.books.list("clients", ledger.cork.clients.len() - 1);
 
     Vendor {
         name: "cork",
@@ -123,7 +124,12 @@ fn routes(cork: Cork) -> Router {
         .route("/me", get(async || answer(StatusCode::OK, json!({"name": "Example MSP"}))))
         .route("/clients", get(clients))
         .route("/clients/{client}/{list}", get(of_client))
-        .route("/warranties", get(async |State(cork): Shared, Query(query)| listed(&cork.warranties, &query)))
+        .route(
+            "/warranties",
+            get(async |State(cork): Shared, Query(query)| {
+                listed(&query, cork.warranties.len(), |at| cork.warranties[at].clone())
+            }),
+        )
         .route_layer(from_fn(authorised))
         .with_state(Arc::new(cork));
     Router::new().nest("/cork/api/v1", routes)
@@ -148,7 +154,7 @@ async fn clients(State(cork): Shared, Query(query): Query<Pairs>) -> Response {
         Some(_) => return refused(StatusCode::BAD_REQUEST, "show_hidden must be true or false"),
     };
     let shown: Vec<&Value> = cork.clients.iter().filter(|client| hidden || client["hidden"] == false).collect();
-    listed(&shown, &query)
+    listed(&query, shown.len(), |at| shown[at].clone())
 }
 
 async fn of_client(
@@ -162,17 +168,16 @@ async fn of_client(
     if list == "devices" && cork.refused.as_ref() == Some(&client) {
         return refused(StatusCode::FORBIDDEN, "the key may not read this client's devices");
     }
-    let rows: Vec<Value> = match list.as_str() {
-        "devices" => (0..*devices).map(|at| device(&client, at)).collect(),
-        "inboxes" => (0..*inboxes).map(|at| inbox(&client, at)).collect(),
-        _ => return refused(StatusCode::NOT_FOUND, "no such list"),
-    };
-    listed(&rows, &query)
+    match list.as_str() {
+        "devices" => listed(&query, *devices as usize, |at| device(&client, at)),
+        "inboxes" => listed(&query, *inboxes as usize, |at| inbox(&client, at)),
+        _ => refused(StatusCode::NOT_FOUND, "no such list"),
+    }
 }
 
 /// One device, however many integrations report it.
-fn device(client: &str, at: u32) -> Value {
-    let kind = ["workstation", "laptop", "server", "other"][at as usize % 4];
+fn device(client: &str, at: usize) -> Value {
+    let kind = ["workstation", "laptop", "server", "other"][at % 4];
     let endpoint =
         json!({"name": format!("HOST-{at}"), "integration_identifier": at.to_string(), "ip_addresses": ["192.0.2.7"]});
     json!({
@@ -182,7 +187,7 @@ fn device(client: &str, at: u32) -> Value {
     })
 }
 
-fn inbox(client: &str, at: u32) -> Value {
+fn inbox(client: &str, at: usize) -> Value {
     json!({
         "uuid": format!("{}-{:012x}", &client[..23], at + 0x1000), "name": format!("Inbox {at}"),
         "email": format!("inbox{at}@client.example"), "inbox_type": "mailbox", "created_at": "2025-01-05T10:00:00Z",
@@ -190,13 +195,13 @@ fn inbox(client: &str, at: u32) -> Value {
 }
 
 /// One page, by its number from 1.
-fn listed<T: serde::Serialize>(rows: &[T], query: &Pairs) -> Response {
+fn listed(query: &Pairs, total: usize, row: impl Fn(usize) -> Value) -> Response {
     let (Some(at), Some(size)) = (number(query, "page", 1, 1..=usize::MAX), number(query, "page_size", 10, 1..=100))
     else {
         return refused(StatusCode::BAD_REQUEST, "page begins at 1, page_size is 1 to 100");
     };
-    let pagination = json!({
-        "page": at, "page_size": size, "total_items": rows.len(), "total_pages": rows.len().div_ceil(size),
-    });
-    answer(StatusCode::OK, json!({"items": page(rows, at - 1, size), "pagination": pagination}))
+    let start = (at - 1).saturating_mul(size).min(total);
+    let items: Vec<Value> = (start..total.min(start + size)).map(row).collect();
+    let pagination = json!({"page": at, "page_size": size, "total_items": total, "total_pages": total.div_ceil(size)});
+    answer(StatusCode::OK, json!({"items": items, "pagination": pagination}))
 }

@@ -56,6 +56,11 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     let stranger = msp.strangers[0].spelled(Spelling::Usual);
     ledger.site(&stranger, Some("31999"), None, Stock { workstations: 8, servers: 1, network: 2, other: 0 });
     ledger.system_sites();
+    ledger.datto.tokens = Tokens::of(msp);
+    ledger.datto.tell();
+    ledger.books.list("sites", ledger.datto.sites.len());
+    ledger.books.list("devices", ledger.datto.account_list.len());
+    ledger.books.list("sites told short", ledger.datto.short_list.len());
 
     let url = format!("{base}/datto");
     Vendor {
@@ -213,6 +218,25 @@ impl Datto {
         }
     }
 
+    /// Adds what only the whole account tells: each site's number of devices, and the account's list of them.
+    fn tell(&mut self) {
+        let mut online: HashMap<&str, [u32; 2]> = HashMap::new();
+        // Those in the deletion queue are no devices any more.
+        for device in self.devices.iter().filter(|device| device["deleted"] == false) {
+            let site = device["siteUid"].as_str().unwrap_or_default();
+            online.entry(site).or_default()[usize::from(device["online"] == true)] += 1;
+        }
+        for (number, site) in self.sites.iter_mut().enumerate() {
+            let [off, on] = online.get(site["uid"].as_str().unwrap_or_default()).copied().unwrap_or_default();
+            site["id"] = json!(101 + number);
+            site["devicesStatus"] =
+                json!({"numberOfDevices": off + on, "numberOfOnlineDevices": on, "numberOfOfflineDevices": off});
+        }
+        let short = |device: &Value| self.short_list.iter().any(|site| device["siteUid"] == site.as_str());
+        let told = self.devices.iter().enumerate().filter(|(number, device)| number % 3 > 0 || !short(device));
+        self.account_list = told.map(|(_, device)| device.clone()).collect();
+    }
+
     /// One page. The link to the next keeps `max` and drops all else, as the vendor's does.
     fn page<T: Serialize>(&self, uri: &Uri, query: &Pairs, key: &str, rows: &[T]) -> Response {
         let (Some(max), Some(number)) =
@@ -231,23 +255,7 @@ impl Datto {
     }
 }
 
-/// Adds what only the whole account tells: each site's number of devices, and the account's list of them.
-fn routes(mut datto: Datto) -> Router {
-    let mut online: HashMap<&str, [u32; 2]> = HashMap::new();
-    // Those in the deletion queue are no devices any more.
-    for device in datto.devices.iter().filter(|device| device["deleted"] == false) {
-        let site = device["siteUid"].as_str().unwrap_or_default();
-        online.entry(site).or_default()[usize::from(device["online"] == true)] += 1;
-    }
-    for (number, site) in datto.sites.iter_mut().enumerate() {
-        let [off, on] = online.get(site["uid"].as_str().unwrap_or_default()).copied().unwrap_or_default();
-        site["id"] = json!(101 + number);
-        site["devicesStatus"] =
-            json!({"numberOfDevices": off + on, "numberOfOnlineDevices": on, "numberOfOfflineDevices": off});
-    }
-    let short = |device: &Value| datto.short_list.iter().any(|site| device["siteUid"] == site.as_str());
-    let told = datto.devices.iter().enumerate().filter(|(number, device)| number % 3 > 0 || !short(device));
-    datto.account_list = told.map(|(_, device)| device.clone()).collect();
+fn routes(datto: Datto) -> Router {
     let datto = Arc::new(datto);
     let api = Router::new()
         .route("/account", get(account))

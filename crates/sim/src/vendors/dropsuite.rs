@@ -33,6 +33,7 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     let stranger = msp.strangers[2].spelled(Spelling::Without);
     let id = ledger.organization(&stranger, None, fixed(COLUMNS, [4, 5, 0]));
     ledger.row(&id, &stranger, MAIL, [4, 5, 0], &json!({}));
+    ledger.books.list("rows", ledger.rows.len());
 
     Vendor {
         name: "dropsuite",

@@ -40,6 +40,7 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     }
     let stranger = msp.strangers[1].spelled(Spelling::Short);
     ledger.account(&stranger, None, 6);
+    ledger.books.list("accounts", ledger.duo.accounts.len());
 
     Vendor {
         name: "duo",

@@ -31,6 +31,7 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     // A new customer that is in no row yet, and an organisation that an installer made by mistake.
     ledger.organisation(&msp.strangers[0].spelled(Spelling::Without), None, [9, 11, 0]);
     ledger.organisation(&msp.strangers[1].spelled(Spelling::Without), None, [0, 0, 0]);
+    ledger.books.list("organizations", ledger.records.len());
 
     Vendor {
         name: "huntress",

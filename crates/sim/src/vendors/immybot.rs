@@ -34,6 +34,10 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     }
     let leaving = msp.strangers[2].spelled(Spelling::Usual);
     ledger.leaving(&leaving);
+    ledger.immy.tokens = Tokens::of(msp);
+    ledger.books.list("tenants", ledger.immy.tenants.len());
+    ledger.books.list("computers", ledger.immy.computers.iter().filter(|row| row["deletedAt"].is_null()).count());
+    ledger.books.list("persons", ledger.immy.persons.len());
 
     Vendor {
         name: "immybot",

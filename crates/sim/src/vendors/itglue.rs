@@ -46,6 +46,8 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
         ledger.users(&mut rng, account, count);
         ledger.books.orgs.push(Org { id, name, company: None, counted: truth(count) });
     }
+    ledger.books.list("organizations", ledger.glue.organisations.len());
+    ledger.books.list("users", ledger.glue.users.len());
 
     Vendor {
         name: "itglue",

@@ -98,6 +98,11 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     let id = uuid(&mut msp.rng("microsoft-graph stranger"));
     let licences = vec![Licence::new(PREMIUM, 10, 9), Licence::new(FLOW, 10_000, 3)];
     ledger.tenant(&id, &stranger.spelled(Spelling::Long), &stranger.domain(), None, &licences);
+    ledger.graph.tokens = Tokens::of(msp);
+    // One customer has two contracts; the partner's own tenant has none.
+    ledger.books.list("contracts", ledger.graph.tenants.len());
+    ledger.books.list("customers", ledger.graph.tenants.len() - 1);
+    ledger.books.list("closed", ledger.graph.closed.len());
 
     Vendor {
         name: "microsoft-graph",

@@ -61,6 +61,9 @@ fn invent(msp: &Msp, base: &str, desk: Option<&Desk>) -> Vendor {
         ledger.listed(OWN_COMPANY, None, [0; 3]);
         (ledger.ninja.desk, ledger.ninja.scope) = (desk.clone(), DESK_SCOPE);
     }
+    ledger.ninja.tokens = Tokens::of(msp);
+    ledger.books.list("organizations", ledger.ninja.organizations.len());
+    ledger.books.list("devices", ledger.ninja.devices.len());
 
     Vendor {
         name: "ninjaone",
@@ -225,8 +228,9 @@ fn page(query: &Pairs, rows: &[Value]) -> Response {
             json!({"resultCode": "FAILURE", "errorMessage": "pageSize and after are numbers", "incidentId": "1"});
         return answer(StatusCode::BAD_REQUEST, body);
     };
-    let behind = |row: &&Value| row["id"].as_u64().is_some_and(|id| usize::try_from(id).is_ok_and(|id| id > after));
-    answer(StatusCode::OK, rows.iter().filter(behind).take(size).cloned().collect())
+    // Rows stand by id.
+    let start = rows.partition_point(|row| row["id"].as_u64().is_some_and(|id| id <= after as u64));
+    answer(StatusCode::OK, json!(&rows[start..rows.len().min(start + size)]))
 }
 
 fn refused(status: StatusCode, code: &str) -> Response {

@@ -69,6 +69,17 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     let id = ledger.company(&deleted, &msp.strangers[2].domain(), "", "Deleted");
     let values = BTreeMap::from([ledger.product(&id, 0, Decimal::from(3))]);
     ledger.list(id, &deleted, None, values);
+    ledger.pax8.tokens = Tokens::of(msp);
+    let of_status = |rows: &[Value], status: &str| rows.iter().filter(|row| row["status"] == status).count();
+    let (companies, subscriptions) = (&ledger.pax8.companies, &ledger.pax8.subscriptions);
+    ledger.books.list("active companies", of_status(companies, "Active"));
+    ledger.books.list("inactive companies", of_status(companies, "Inactive"));
+    ledger.books.list("deleted companies", of_status(companies, "Deleted"));
+    ledger.books.list("active subscriptions", of_status(subscriptions, "Active"));
+    ledger.books.list("activated subscriptions", of_status(subscriptions, "Activated"));
+    ledger.books.list("cancelled subscriptions", of_status(subscriptions, "PendingCancel"));
+    let unnamed = subscriptions.iter().any(|row| row["productName"] == "");
+    ledger.books.list("unnamed products", usize::from(unnamed));
 
     Vendor {
         name: "pax8",

@@ -41,6 +41,7 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     };
     ledger.customer_of_ours(&mut rng, stranger(0), [6, 10], Standing::Billed);
     ledger.reseller(&mut rng, [stranger(1), stranger(2)]);
+    ledger.books.list("resellers", ledger.below.len() - 1);
 
     Vendor {
         name: "proofpoint-essentials",

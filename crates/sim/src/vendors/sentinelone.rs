@@ -42,6 +42,7 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     ledger.site(&new, &new, stranger(12, json!({})));
     ledger.site(&lapsed, &lapsed, stranger(2, json!({"state": "expired"})));
     ledger.site(&deleted, &deleted, stranger(5, json!({"state": "deleted"})));
+    ledger.books.list("sites", ledger.sites.iter().filter(|site| site["state"] != "deleted").count());
 
     Vendor {
         name: "sentinelone",

@@ -48,6 +48,8 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     let name = msp.who(Role::TwoSites);
     let id = ledger.record(&name, &[RESELLER], false);
     ledger.subscription(&id, 1, "Monthly", Some(40));
+    ledger.sherweb.tokens = Tokens::of(msp);
+    ledger.books.list("customers", ledger.sherweb.customers.len());
 
     Vendor {
         name: "sherweb",

@@ -43,6 +43,8 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
     let id = ledger.listed(&stranger, &msp.strangers[1].domain(), "Active");
     let values = BTreeMap::from([ledger.product(&id, 2, Decimal::from(4))]);
     ledger.books.orgs.push(Org { id, name: stranger.clone(), company: None, counted: Counted::Each(values) });
+    ledger.stellr.tokens = Tokens::of(msp);
+    ledger.books.list("customers", ledger.stellr.customers.len());
 
     Vendor {
         name: "tdsynnex-stellr",

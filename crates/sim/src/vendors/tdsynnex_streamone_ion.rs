@@ -68,6 +68,9 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
         counted: Counted::Each(values),
     });
     ledger.subscription("90001", 1, "25", &json!({ "subscriptionStatus": "active", "resellerId": SUB_RESELLER }));
+    ledger.ion.tokens = Tokens::of(msp);
+    ledger.books.list("customers", ledger.ion.customers.len());
+    ledger.books.list("subscriptions", ledger.ion.subscriptions.len());
 
     let told = PRODUCTS[UNTOLD].2;
     Vendor {

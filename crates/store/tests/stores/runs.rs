@@ -53,6 +53,7 @@ fn run(id: &str) -> Run {
         asked: BTreeSet::from(["duo".into(), "pax8".into()]),
         answered: BTreeSet::from(["duo".into()]),
         changes: Some(tallysheet_core::changes::Changes { run: "r0".into(), ..Default::default() }),
+        reconciliation: Some(tallysheet_core::variance::Reconciliation { ledger: "psa".into(), ..Default::default() }),
         sheet: Sheet {
             notes: true,
             carried: vec!["account".into()],

@@ -3,6 +3,7 @@
 use crate::bench::{Ask, Bench, Run};
 use crate::case::{Exchange, Role};
 use crate::server::{Answer, Fault, Script};
+use crate::steps::mutated::unescaped;
 use crate::steps::{lists, rows};
 use serde_json::{Value, json};
 use tallysheet_core::{Code, Decimal};
@@ -171,7 +172,7 @@ pub(crate) async fn missing(bench: &Bench) -> Vec<String> {
                 let answer = Answer { body: reply.to_string(), ..Answer::of(exchange) };
                 for ask in bench.askers(index) {
                     let run = lasting(bench, ask, index, answer.clone()).await;
-                    let line = not_missing(bench, ask, &run);
+                    let line = not_missing(bench, ask, &run, &[Code::MissingValue]);
                     found.extend(line.map(|line| format!("{name}, `{pointer}` {what}: {line}")));
                 }
             }
@@ -217,7 +218,9 @@ fn not_failed(bench: &Bench, exchange: &Exchange, ask: Ask, run: &Run, codes: &[
     }
 }
 
-fn not_missing(bench: &Bench, ask: Ask, run: &Run) -> Option<String> {
+/// Says what is wrong unless the run failed, or some of its orgs with one of `codes`, or it is a ledger that does not know
+/// a quantity.
+pub(crate) fn not_missing(bench: &Bench, ask: Ask, run: &Run, codes: &[Code]) -> Option<String> {
     match &run.result {
         Err(error) if matches!(error.code(), Code::MissingValue | Code::BadResponse) => None,
         Err(error) => Some(format!("it failed with {}, expected missing-value: {error}", error.code())),
@@ -226,7 +229,7 @@ fn not_missing(bench: &Bench, ask: Ask, run: &Run) -> Option<String> {
             Ok(false) => Some("no quantity is unknown".to_owned()),
             Err(line) => Some(format!("{line}; expected an unknown quantity and no other change")),
         },
-        Ok(picture) => match picture.failed_orgs(&bench.expected(ask), &[Code::MissingValue]) {
+        Ok(picture) => match picture.failed_orgs(&bench.expected(ask), codes) {
             Ok(failed) if failed.is_empty() => Some("nothing failed, expected missing-value".to_owned()),
             Ok(_) => None,
             Err(line) => Some(format!("{line}; expected missing-value and no other change")),
@@ -322,12 +325,11 @@ pub(crate) fn replace(json: &mut Value, pointer: &str, value: Value) {
     }
 }
 
-fn remove(json: &mut Value, pointer: &str) {
+pub(crate) fn remove(json: &mut Value, pointer: &str) {
     let Some((parent, key)) = pointer.rsplit_once('/') else { return };
     match json.pointer_mut(parent) {
         Some(Value::Object(fields)) => {
-            // The escapes of a JSON pointer.
-            fields.remove(&key.replace("~1", "/").replace("~0", "~"));
+            fields.remove(&unescaped(key));
         }
         Some(Value::Array(values)) => {
             if let Some(index) = key.parse::<usize>().ok().filter(|index| *index < values.len()) {
