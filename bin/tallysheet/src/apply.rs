@@ -2,7 +2,7 @@
 
 use crate::arguments::{ApplyArguments, Global};
 use crate::output;
-use crate::reconcile::{applying, reconciling};
+use crate::reconcile::{applying, ledger};
 use crate::setup::Setup;
 use serde_json::{Value, json};
 use std::io::{BufRead, IsTerminal};
@@ -16,7 +16,7 @@ use tallysheet_reconcile::plan::{Change, Entry, Outcome, Plan, Step};
 /// Looks, or carries the plan out: 0, 3 where changes are refused, 4 where one failed or may have been made.
 pub(crate) async fn apply(global: &Global, arguments: &ApplyArguments) -> Result<u8> {
     let setup = Setup::load(global.config.as_deref()).await?;
-    let one = reconciling(&setup, true)?;
+    let one = ledger(&setup)?;
     let path = &arguments.plan;
     let plan = Plan::read(&path.display().to_string(), &files::read_text(path)?, one.limits)?;
     let applying = applying(&setup, &one);

@@ -9,7 +9,7 @@ use tallysheet_core::history::day;
 use tallysheet_core::run::Run;
 use tallysheet_core::variance::Reconciliation;
 use tallysheet_core::{Error, Level, Result};
-use tallysheet_engine::{Applying, Reconciling, Selection, assemble};
+use tallysheet_engine::{Applying, Assembled, Reconciling, Selection, assemble};
 use tallysheet_host::files;
 use tallysheet_reconcile::plan::Plan;
 use tallysheet_report::{Format, reconcile_csv, reconcile_table, render};
@@ -30,7 +30,10 @@ pub(crate) async fn reconcile(global: &Global, arguments: &ReconcileArguments) -
     if let Some(path) = &arguments.plan
         && path.exists()
     {
-        return Err(Error::config(format!("--plan {}: it exists already; nothing was done", path.display())));
+        return Err(Error::config(format!(
+            "--plan {}: it exists already, and nothing was done; name another file",
+            path.display()
+        )));
     }
     let setup = Setup::load(global.config.as_deref()).await?;
     let (one, run) = compared(&setup, global, false).await?;
@@ -65,24 +68,30 @@ pub(crate) async fn reconcile(global: &Global, arguments: &ReconcileArguments) -
 
 /// The run, and the ledger that it was compared with.
 pub(crate) async fn compared(setup: &Setup, global: &Global, without_products: bool) -> Result<(Reconciling, Run)> {
-    let one = reconciling(setup, without_products)?;
-    let selection = Selection { products_may_be_missing: without_products, ..Selection::default() };
-    let plan = assemble(setup.config.clone(), &setup.registry, setup.world.clone(), setup.store.clone(), &selection)?;
-    let run = tallysheet_engine::run(plan.plan()?, &*progress(global)).await;
+    let (one, assembled) = assembled(setup, None, without_products)?;
+    let run = Box::pin(tallysheet_engine::run(assembled.plan()?, &*progress(global))).await;
     Ok((one, run))
 }
 
-/// The ledger alone.
-pub(crate) fn reconciling(setup: &Setup, without_products: bool) -> Result<Reconciling> {
-    let Some(section) = &setup.config.reconcile else {
+/// The ledger alone; which columns make which product is no matter.
+pub(crate) fn ledger(setup: &Setup) -> Result<Reconciling> {
+    let only = setup.config.reconcile.as_ref().map(|section| vec![section.ledger.clone()]);
+    assembled(setup, only, true).map(|(one, _)| one)
+}
+
+fn assembled(
+    setup: &Setup,
+    only: Option<Vec<String>>,
+    products_may_be_missing: bool,
+) -> Result<(Reconciling, Assembled)> {
+    let selection = Selection { only, products_may_be_missing, ..Selection::default() };
+    let (world, store) = (setup.world.clone(), setup.store.clone());
+    let assembled = assemble(setup.config.clone(), &setup.registry, world, store, &selection)?;
+    let Some(one) = assembled.reconciling.clone() else {
         let message = "there is no section [reconcile]; add one with `ledger`, the integration that bills";
         return Err(Error::config(format!("{}: {message}", setup.config.path.display())));
     };
-    let only = Some(vec![section.ledger.clone()]);
-    let selection = Selection { only, products_may_be_missing: without_products, ..Selection::default() };
-    let (world, store) = (setup.world.clone(), setup.store.clone());
-    let assembled = assemble(setup.config.clone(), &setup.registry, world, store, &selection)?;
-    assembled.reconciling.ok_or_else(|| Error::internal("the ledger is not connected"))
+    Ok((one, assembled))
 }
 
 /// What carries out plans at the ledger.

@@ -12,7 +12,7 @@ use tallysheet_core::billing::{
     Addition as Billed, Ledger, LineRef, Price, Quantity, QuantityChange, Standing, Writing,
 };
 use tallysheet_core::wire::Number;
-use tallysheet_core::{BillingLedger, Code, Decimal, Error, ErrorKind, Notice, Result, VendorOrg, async_trait};
+use tallysheet_core::{BillingLedger, Code, Decimal, Error, Notice, Result, VendorOrg, async_trait};
 use tallysheet_http::{Call, segment};
 
 const AGREEMENT: &str = "id,name,company,agreementStatus,cancelledFlag,startDate,endDate,noEndingDateFlag,billingCycle,\
@@ -66,12 +66,7 @@ impl BillingLedger for ConnectWisePsa {
     async fn line(&self, line: &LineRef, today: Date, _: Option<Date>) -> Result<Option<Standing>> {
         let agreement = format!("/finance/agreements/{}", segment(&line.agreement));
         let (addition, agreement) = (Call::get(path_of(line)), Call::get(agreement).query("fields", AGREEMENT));
-        let found = try_join(self.api.find(&agreement), async {
-            match self.api.send(&addition).await {
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-                reply => reply.map(Some),
-            }
-        });
+        let found = try_join(self.api.find(&agreement), self.api.find_reply(&addition));
         let (Some(agreement), Some(reply)): (Option<Agreement>, _) = found.await? else { return Ok(None) };
         let (addition, fields): (Addition, Map<String, Value>) = (reply.json()?, reply.json()?);
         if agreement.left_out(today).or(addition.left_out(today)).is_some() {
@@ -181,7 +176,7 @@ impl Addition {
     /// Whether the vendor's own figure is another than what quantity and included units make.
     fn bills_another_quantity(&self) -> bool {
         let (Some(billed), Some(quantity)) = (&self.billed_quantity, self.quantity) else { return false };
-        decimal(billed) != Some((quantity.0 - self.included()).max(Decimal::ZERO))
+        decimal(billed) != Some(quantity.0.saturating_sub(self.included()).max(Decimal::ZERO))
     }
 
     fn included(&self) -> Decimal {

@@ -81,7 +81,12 @@ impl Applying<'_> {
         tell: &(dyn Fn(&Entry) + Sync),
     ) -> Result<Applied> {
         self.must_be_ours(plan)?;
-        let busy = || Error::internal(format!("another plan is applied to {} just now", self.one.title));
+        let busy = || {
+            Error::internal(format!(
+                "another plan is applied to {} just now; try again when it has ended",
+                self.one.title
+            ))
+        };
         let _lock = self.world.try_lock_state(&format!("apply-{}", self.one.name))?.ok_or_else(busy)?;
         let account = self.check().await?.account;
         let (name, ledger) = (plan.id.clone(), self.one.name.clone());

@@ -5,6 +5,9 @@ use tallysheet_core::sheet::{ColumnKind, Row, Sheet};
 use tallysheet_core::variance::{Figure, ProductRule};
 use tallysheet_core::{Level, Notice, Phase};
 
+/// Figures of a product that a pattern means only where it names them.
+const APART: [&str; 2] = [" (trial)", " (assigned)"];
+
 /// The columns of a rule, by their places in the sheet.
 pub(crate) struct Columns {
     /// For each title or pattern of the rule, those that it means.
@@ -23,7 +26,15 @@ impl Columns {
             let numbers = |place: &usize| sheet.columns[*place].kind == ColumnKind::Number;
             (0..titles.len()).filter(numbers).filter(|place| matches(&pattern, &titles[*place])).collect()
         };
-        let mut counted: Vec<Vec<usize>> = rule.columns.iter().map(meant).collect();
+        // A trial is not billed, and what is assigned was purchased: `*` alone sums neither beside the rest.
+        let counts = |pattern: &String| -> Vec<usize> {
+            let named = |place: &usize| {
+                let apart = APART.iter().find(|figure| titles[*place].ends_with(*figure));
+                apart.is_none_or(|figure| pattern.to_lowercase().ends_with(figure))
+            };
+            meant(pattern).into_iter().filter(named).collect()
+        };
+        let mut counted: Vec<Vec<usize>> = rule.columns.iter().map(counts).collect();
         let unknown = rule.columns.iter().zip(&counted).filter(|(_, places)| places.is_empty());
         let unknown = unknown.map(|(pattern, _)| pattern.clone()).collect();
         // A column that two patterns mean is counted once.

@@ -16,6 +16,9 @@ use tallysheet_core::{Error, Result};
 /// What a plan says of its own form.
 const VERSION: u32 = 1;
 
+/// What an undo on the day after means for the invoice.
+const NEXT_DAY: &str = "the change stands for one day, and the PSA prorates both";
+
 /// How large a change may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -259,6 +262,7 @@ impl Plan {
                 new: change.old,
                 money: change.money.map(|money| -money),
                 effective: change.effective.map(|day| if day_after { day.tomorrow().unwrap_or(day) } else { day }),
+                proration: if day_after { NEXT_DAY.to_owned() } else { change.proration.clone() },
                 ..change.clone()
             }
         };

@@ -143,6 +143,16 @@ fn a_pattern_takes_each_column_once() {
 }
 
 #[test]
+fn a_pattern_sums_no_trial_and_nothing_that_is_assigned_unless_it_says_so() {
+    let titles = ["X: Suite (purchased)", "X: Suite (assigned)", "X: Suite (trial)", "X: Mail"];
+    let sheet = sheet(&titles, &[("A", &["10", "8", "3", "1"])]);
+    for (pattern, counted) in [("X: *", "11"), ("X: * (assigned)", "8"), ("x: Suite (Trial)", "3"), ("*", "11")] {
+        let (made, _) = reconcile(&sheet, &ledger(&[("A", "P", "1", 0, "")]), &[rule("P", &[pattern])]);
+        assert_eq!(made.variances[0].counted, Some(number(counted)), "{pattern}");
+    }
+}
+
+#[test]
 fn figures_stand_side_by_side_in_one_row() {
     let sheet = sheet(&["PAX8: Suite", "M365: Suite (assigned)"], &[("A", &["10", "?"])]);
     let rules = [ProductRule { beside: vec!["M365: *".to_owned()], ..rule("P", &["PAX8: Suite"]) }];

@@ -211,5 +211,6 @@ fn what_was_done_is_undone_and_nothing_else() {
     assert_eq!(undo.undoes.as_deref(), Some("20261125T060000Z-4f2a"));
     let later = plan(Vec::new()).undo(&record, Timestamp::UNIX_EPOCH, true);
     assert_eq!(later.changes[1].effective, Some(date(2026, 12, 2)));
+    assert!(later.changes[1].proration.contains("the PSA prorates both"), "what held for the day before does not");
     assert!(Plan::read("undo.json", &undo.text().unwrap(), Limits { percent: 0, least: 0 }).is_ok());
 }
