@@ -64,10 +64,7 @@ impl Applying<'_> {
         for change in &plan.changes {
             let standing = self.standing(change).await?;
             let earlier = record.as_ref().and_then(|record| record.entry(change));
-            looked.push((
-                change.clone(),
-                before(change, earlier.map(|entry| entry.outcome), standing.as_ref(), self.today),
-            ));
+            looked.push((change.clone(), self.step(change, earlier, standing.as_ref())));
         }
         Ok(looked)
     }
@@ -118,7 +115,7 @@ impl Applying<'_> {
     ) -> Result<Outcome> {
         let earlier = record.entry(change).cloned();
         let standing = self.standing(change).await?;
-        let step = before(change, earlier.as_ref().map(|entry| entry.outcome), standing.as_ref(), self.today);
+        let step = self.step(change, earlier.as_ref(), standing.as_ref());
         let now = self.world.now();
         let fresh = Entry {
             change: change.clone(),
@@ -169,6 +166,18 @@ impl Applying<'_> {
                 (outcome, told, None)
             }
             Err(error) => (Outcome::Unknown, format!("it cannot be read back: {error}"), Some(error)),
+        }
+    }
+
+    /// What a look at the line means for a change. What the PSA cannot hold is refused before it is sent: an undo of what
+    /// was nothing before, say.
+    fn step(&self, change: &Change, earlier: Option<&Entry>, standing: Option<&Standing>) -> Step {
+        match before(change, earlier.map(|entry| entry.outcome), standing, self.today) {
+            Step::Write => match self.one.ledger.holds(change.new) {
+                Ok(()) => Step::Write,
+                Err(error) => Step::Ended(Outcome::Refused, error.to_string()),
+            },
+            ended @ Step::Ended(..) => ended,
         }
     }
 

@@ -165,6 +165,9 @@ async fn keeps_its_promises(psa: Psa) {
     let plan = a_plan_holds_what_is_sure(&office, &first).await;
     a_plan_is_carried_out_once(&office, &plan).await;
     what_is_done_is_undone(&office, &plan).await;
+    if !psa.wait.is_zero() {
+        what_is_added_is_followed_by_its_opposite(psa).await;
+    }
     an_answer_that_is_lost_changes_nothing_twice(psa).await;
 }
 
@@ -264,6 +267,41 @@ async fn what_is_done_is_undone(office: &Office, plan: &Plan) {
     let writes = office.simulation.bills().writes().len();
     office.apply(plan).await;
     assert_eq!(office.simulation.bills().writes().len(), writes, "{name}: a person must make a new plan");
+}
+
+/// Where differences are added, an undo before its day brings back what was.
+async fn what_is_added_is_followed_by_its_opposite(psa: Psa) {
+    let office = Office::open(psa).await;
+    let (name, first) = (psa.name, office.run().await);
+    let (plan, before) = (office.propose(&first).await, office.quantities());
+    assert!(office.apply(&plan).await.failure.is_none(), "{name}");
+    assert_ne!(office.quantities(), before, "{name}: it was done");
+    let undone = office.apply(&office.undo()).await;
+    assert!(undone.failure.is_none(), "{name}: {:?} {:?}", undone.failure, undone.record);
+    // What was nothing before is not taken off by us; all else is done, and it stops nothing.
+    for entry in &undone.record.entries {
+        let outcome = if entry.change.new.is_zero() { Outcome::Refused } else { Outcome::Done };
+        assert_eq!(entry.outcome, outcome, "{name}: {entry:?}");
+    }
+    let from_nothing: BTreeSet<String> =
+        plan.changes.iter().filter(|change| change.old.is_zero()).map(|change| change.line.id.clone()).collect();
+    let others = |mut quantities: BTreeMap<u32, u32>| {
+        quantities.retain(|line, _| !from_nothing.contains(&line.to_string()));
+        quantities
+    };
+    assert!(!from_nothing.is_empty() && from_nothing.len() < plan.changes.len(), "{name}: both were tried");
+    assert_eq!(others(office.quantities()), others(before), "{name}: as it was");
+
+    office.world.advance(psa.wait);
+    let (was, now) = (first.reconciliation.unwrap(), office.run().await.reconciliation.unwrap());
+    for change in plan.changes.iter().filter(|change| !change.old.is_zero()) {
+        let of = |made: &tallysheet_core::variance::Reconciliation| {
+            let mut variances = made.variances.iter();
+            let found = variances.find(|one| one.company == change.company && one.product == change.product);
+            found.map(|one| (one.class, one.billed))
+        };
+        assert_eq!(of(&now), of(&was), "{name}: the PSA bills again what it billed: {change:?}");
+    }
 }
 
 async fn an_answer_that_is_lost_changes_nothing_twice(psa: Psa) {
