@@ -21,10 +21,10 @@ use tallysheet_core::{
 use tallysheet_host::{Environment, System as Host};
 use tallysheet_serve::{Service, serve, token};
 use tallysheet_store::{Sqlite, Store};
+use tallysheet_testkit::{BEGINNING, Jumping};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -96,52 +96,6 @@ impl CountSource for Meter {
     }
 }
 
-/// The machine's state folder, and a time of its own.
-struct Years {
-    host: Host,
-    began: Instant,
-}
-
-#[async_trait]
-impl World for Years {
-    fn now(&self) -> jiff::Timestamp {
-        jiff::Timestamp::constant(1_793_512_800, 0) + self.began.elapsed() * FASTER
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.began.elapsed()
-    }
-
-    #[allow(clippy::disallowed_methods, reason = "it is a world")]
-    async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
-    }
-
-    fn random(&self) -> f64 {
-        self.host.random()
-    }
-
-    fn read_text(&self, path: &Path) -> Result<String> {
-        self.host.read_text(path)
-    }
-
-    fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        self.host.read_state(name)
-    }
-
-    fn write_state(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.host.write_state(name, bytes)
-    }
-
-    fn state_place(&self, name: &str) -> String {
-        self.host.state_place(name)
-    }
-
-    fn try_lock_state(&self, name: &str) -> Result<Option<Box<dyn Send + Sync>>> {
-        self.host.try_lock_state(name)
-    }
-}
-
 /// How much there is at one moment, and what the days before it took.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
@@ -202,7 +156,7 @@ async fn soak(folder: &Path, days: u32) -> Vec<Sample> {
     let state = folder.join("state");
     let host = Host::new(&state);
     let store = Arc::new(Sqlite::open(&host.private_file("tallysheet.db").unwrap()).unwrap());
-    let world = Arc::new(Years { host, began: Instant::now() });
+    let world = Arc::new(Jumping::new(host, |passed| BEGINNING + passed * FASTER));
     let service = Service::new(config, registry, world.clone(), store.clone()).unwrap();
 
     let (listening, listens) = tokio::sync::oneshot::channel();

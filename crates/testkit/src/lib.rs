@@ -33,4 +33,4 @@ pub use case::{Case, Company, Desk, Exchange, Expected, Org, Part};
 pub use conformance::{Failure, billed, conformance, counts, examine, ticket_conformance};
 pub use ledger::{Ledger, Line};
 pub use mail::{Arrived, MailCase, Mailbox, Mood, Site, mail_conformance};
-pub use world::TestWorld;
+pub use world::{BEGINNING, Jumping, TestWorld};

@@ -10,7 +10,6 @@
 #![allow(clippy::print_stdout, reason = "it tells its figures")]
 
 mod held;
-mod world;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,7 +25,8 @@ use tallysheet_engine::{Selection, Silent, assemble, run};
 use tallysheet_host::Environment;
 use tallysheet_sim::{Chaos, Disturbed, Expected, Options, Simulation};
 use tallysheet_store::Sqlite;
-use world::Virtual;
+use tallysheet_testkit::{Jumping, TestWorld};
+use tokio::time::Instant;
 
 /// In `cargo test`.
 const RUNS: u64 = 24;
@@ -154,6 +154,12 @@ fn one(seed: u64, columns: &BTreeMap<String, String>) -> Outcome {
     })
 }
 
+/// The machine's time of day, and as much ahead as the runtime's time has jumped.
+#[allow(clippy::disallowed_methods, reason = "it is a world's")]
+fn as_the_vendors_have_it(_: Duration) -> jiff::Timestamp {
+    jiff::Timestamp::now() + Instant::now().into_std().saturating_duration_since(std::time::Instant::now())
+}
+
 async fn run_of(simulation: &Simulation) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let path: &Path = &folder.path().join("tallysheet.toml");
@@ -161,7 +167,8 @@ async fn run_of(simulation: &Simulation) -> Run {
     std::fs::write(folder.path().join("companies.csv"), simulation.companies_csv().unwrap()).unwrap();
     let registry = tallysheet_connectors::registry();
     let config = Config::load(path, &Environment::default(), &registry).unwrap();
-    let (world, store) = (Arc::new(Virtual::new()), Arc::new(Sqlite::in_memory().unwrap()));
+    let (world, store) =
+        (Arc::new(Jumping::new(TestWorld::new(), as_the_vendors_have_it)), Arc::new(Sqlite::in_memory().unwrap()));
     let plan = assemble(config, &registry, world, store, &Selection::default()).unwrap().plan().unwrap();
     run(plan, &Silent).await
 }

@@ -1,8 +1,11 @@
 //! The steps of billing ledgers: a good one passes, and each broken one fails at the step that is there for it.
 
 mod books;
+#[path = "../common/mod.rs"]
+mod common;
 
 use books::Flaw;
+use common::steps_that_fail;
 use serde_json::{Value, json};
 use tallysheet_core::billing::Writing;
 use tallysheet_testkit::{Case, Exchange, Ledger, Line, examine};
@@ -60,14 +63,6 @@ fn case(flaw: &str) -> Case {
         skips: vec![("documented", "a connector made up for a test has no folder")],
         ..Case::default()
     }
-}
-
-async fn steps_that_fail(case: Case) -> Vec<&'static str> {
-    let mut steps: Vec<&str> = examine(case).await.iter().map(|failure| failure.step).collect();
-    // What this step meets is left to chance: it often finds a flaw besides the step that is there for it.
-    steps.retain(|step| *step != "mutated");
-    steps.dedup();
-    steps
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! The suite itself: a good connector passes, and each broken one fails at the step that is there for it.
 
 mod acme;
+#[path = "../common/mod.rs"]
+mod common;
 
 use acme::Flaw;
+use common::steps_that_fail;
 use serde_json::{Value, json};
 use tallysheet_testkit::{Case, Company, Exchange, Expected, Org, examine};
 
@@ -58,14 +61,6 @@ fn page(index: usize, cursor: Option<&str>, customers: &[(&str, &str)]) -> Excha
 
 fn licence(id: &'static str, licence: Value) -> Exchange {
     Exchange::get(format!("/customers/{id}/licence")).scope(id).reply(licence)
-}
-
-async fn steps_that_fail(case: Case) -> Vec<&'static str> {
-    let mut steps: Vec<&str> = examine(case).await.iter().map(|failure| failure.step).collect();
-    // What this step meets is left to chance: it often finds a flaw besides the step that is there for it.
-    steps.retain(|step| *step != "mutated");
-    steps.dedup();
-    steps
 }
 
 #[tokio::test]
