@@ -61,7 +61,7 @@ pub struct DeliveryOutcome {
 /// One run with all that it made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
-    /// The run's id: `20261125T180000Z-4f2a`.
+    /// The run's id: `20261125T180000Z-4f2a91c3`.
     pub id: String,
     /// When it began.
     pub started_at: Timestamp,

@@ -145,20 +145,24 @@ impl<'a> Billing<'a> {
         }
     }
 
-    /// `In no line of the products file: 4 products, 37 lines`; nothing where all are.
-    pub(crate) fn unruled(&self) -> Option<String> {
-        let unruled = &self.reconciliation.unruled;
+    /// What is compared with nothing: columns that the sheet lacks, and `Billed and in no line of the products file: 4 products,
+    /// 37 lines`.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let Reconciliation { missing, unruled, .. } = self.reconciliation;
+        let titles = missing.iter().map(|title| printable(title)).collect::<Vec<_>>().join(", ");
+        let lacking =
+            (!missing.is_empty()).then(|| format!("The products file names columns that the sheet lacks: {titles}"));
         let lines = unruled.iter().map(|product| product.lines).sum();
         let products = many(unruled.len(), "product", "products");
         let text =
             || format!("Billed and in no line of the products file: {products}, {}", many(lines, "line", "lines"));
-        (!unruled.is_empty()).then(text)
+        lacking.into_iter().chain((!unruled.is_empty()).then(text)).collect()
     }
 
     /// All of it, a line for each class.
     pub(crate) fn lines(&self) -> Vec<String> {
         let totals = self.totals.iter().map(Total::line);
-        self.nothing().into_iter().chain(totals).chain(self.unruled()).collect()
+        self.nothing().into_iter().chain(totals).chain(self.remarks()).collect()
     }
 
     /// The first rows that are not equal, with names.

@@ -206,6 +206,7 @@ Counted against billed: ConnectWise PSA, 2026-11-25
   Billed, not counted: 1, -6.50 a month
   Not comparable: 1
   Equal: 1
+  The products file names columns that the sheet lacks: Duo: User
   Billed and in no line of the products file: 1 product, 9 lines
 
 Company                      Class                                             Counted  Billed  Variance       Money
@@ -266,6 +267,7 @@ Counted against billed: ConnectWise PSA, 2026-11-25
   Billed, not counted: 1, -6.50 a month
   Not comparable: 1
   Equal: 1
+  The products file names columns that the sheet lacks: Duo: User
   Billed and in no line of the products file: 1 product, 9 lines
 
 Totals

@@ -67,7 +67,7 @@ impl Book<'_> {
                 }
                 line += RowNum::try_from(total.money.len().max(1)).unwrap_or(1);
             }
-            for text in billing.nothing().into_iter().chain(billing.unruled()) {
+            for text in billing.nothing().into_iter().chain(billing.remarks()) {
                 page.write_string_with_format(line, 0, cut(&text), &formats.text)?;
                 line += 1;
             }
