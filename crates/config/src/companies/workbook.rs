@@ -29,7 +29,10 @@ fn open<'a>(file: &str, bytes: &'a [u8]) -> Result<(Book<'a>, String, Range<Data
         return Err(wrong("it is of the old form".to_owned()));
     }
     if !unpacks_to_at_most(bytes, MOST_UNPACKED).map_err(wrong)? {
-        return Err(wrong(format!("it unpacks to more than {} MB", MOST_UNPACKED / 1024 / 1024)));
+        return Err(wrong(format!(
+            "it unpacks to more than {} MB; save the companies alone in a new workbook",
+            MOST_UNPACKED / 1024 / 1024
+        )));
     }
     let mut book: Book<'a> = Xlsx::new(Cursor::new(bytes)).map_err(|error| wrong(error.to_string()))?;
     let name = book.sheet_names().first().cloned().ok_or_else(|| wrong("it has no sheet".to_owned()))?;
