@@ -72,11 +72,13 @@ pub(crate) fn known_integrations(setup: &Setup, wanted: &[String]) -> Result<()>
 fn wanted(place: &Place, arguments: &HistoryArguments) -> bool {
     let in_it = |text: &str, part: &str| text.to_lowercase().contains(&part.trim().to_lowercase());
     let companies = &arguments.companies;
-    let company =
-        companies.is_empty() || companies.iter().any(|wanted| in_it(&place.company, wanted) || place.key == *wanted);
-    let metric = arguments.metric.as_deref().is_none_or(|wanted| in_it(&place.metric, wanted));
+    let company = companies.is_empty()
+        || companies.iter().any(|wanted| in_it(&place.row.company, wanted) || place.row.key == *wanted);
+    let metric = arguments.metric.as_deref().is_none_or(|wanted| in_it(&place.column.metric, wanted));
     let integrations = arguments.integration.as_ref();
-    company && metric && integrations.is_none_or(|names| names.iter().any(|name| name.trim() == place.integration))
+    company
+        && metric
+        && integrations.is_none_or(|names| names.iter().any(|name| name.trim() == place.column.integration))
 }
 
 /// Whether two days differ, a failure apart.

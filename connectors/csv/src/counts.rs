@@ -15,7 +15,7 @@ pub(crate) fn read(rows: &[Row], form: &Form, problems: &mut Problems) -> Vec<Or
     let org = |(id, (name, _)): (String, (String, usize))| {
         let values = values.remove(&id).unwrap_or_default().into_iter();
         let value = |(metric, (outcome, _)): (String, (Outcome, usize))| {
-            (Metric::Product(Product::new(metric.clone(), metric), Figure::Quantity), outcome)
+            (Metric::product(Product::new(metric.clone(), metric), Figure::Quantity), outcome)
         };
         OrgCounts::new(VendorOrg::new(id, name), values.map(value).collect())
     };

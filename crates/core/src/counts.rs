@@ -7,7 +7,6 @@ use crate::notice::Notice;
 use crate::wire::Number;
 use rust_decimal::Decimal;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 /// The answer of one integration: every org that its credential sees.
 #[derive(Debug, Clone, Default)]
@@ -24,25 +23,21 @@ impl Counts {
     /// Refuses an org that stands twice with different counts, and drops one that merely stands twice (a page that
     /// shifted): it would be summed as if it were two orgs.
     pub fn deduplicated(mut self) -> Result<Self> {
-        let mut seen: HashMap<String, OrgCounts> = HashMap::new();
-        let mut contradiction = None;
-        self.orgs.retain(|org| match seen.entry(org.org.id.clone()) {
-            Entry::Vacant(place) => {
-                place.insert(org.clone());
-                true
+        let mut seen: HashMap<&str, &OrgCounts> = HashMap::new();
+        let mut is_first = Vec::with_capacity(self.orgs.len());
+        for org in &self.orgs {
+            let id = org.org.id.as_str();
+            let first = *seen.entry(id).or_insert(org);
+            if first != org {
+                return Err(Error::bad_response(format!(
+                    "the vendor lists the org {id} twice, with different counts; none is used"
+                )));
             }
-            Entry::Occupied(first) => {
-                if first.get() != org {
-                    contradiction = Some(org.org.id.clone());
-                }
-                false
-            }
-        });
-        contradiction.map_or(Ok(self), |id| {
-            Err(Error::bad_response(format!(
-                "the vendor lists the org {id} twice, with different counts; none is used"
-            )))
-        })
+            is_first.push(std::ptr::eq(first, org));
+        }
+        let mut is_first = is_first.into_iter();
+        self.orgs.retain(|_| is_first.next().unwrap_or(true));
+        Ok(self)
     }
 }
 

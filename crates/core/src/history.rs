@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The state of a kept count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,20 +58,34 @@ pub struct Entry {
     pub good: bool,
 }
 
-/// Which count it is.
+/// Which count it is: where a row and a column meet. There are as many as a sheet has cells, so they share both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The row's name.
+    /// The row.
+    pub row: Arc<PlaceRow>,
+    /// The column.
+    pub column: Arc<PlaceColumn>,
+}
+
+/// The row of a kept count.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PlaceRow {
+    /// Its name.
     pub company: String,
-    /// The row's key.
+    /// Its key.
     pub key: String,
-    /// Whether the row is a vendor org without a company.
+    /// Whether it is a vendor org without a company.
     pub unmapped: bool,
+}
+
+/// The column of a kept count.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PlaceColumn {
     /// The integration's name.
     pub integration: String,
-    /// The column's name behind the title.
+    /// Its name behind the title.
     pub metric: String,
-    /// The column's title.
+    /// Its title.
     pub title: String,
     /// What one of it is.
     pub unit: String,
@@ -131,7 +146,7 @@ impl Kept {
         let of_each = self.series.iter().map(|(place, entries)| {
             let mut days: Vec<DayEntry> = Vec::new();
             let mut next = 0;
-            for number in self.answered.get(&place.integration).unwrap_or(&none) {
+            for number in self.answered.get(&place.column.integration).unwrap_or(&none) {
                 while entries.get(next).is_some_and(|(from, _)| from <= number) {
                     next += 1;
                 }

@@ -101,8 +101,9 @@ pub fn merge(companies: &[KeyedCompany], mut sources: Vec<Source>, options: &Opt
     let mut sheet = Sheet { notes: options.notes, carried: options.carried.clone(), ..Sheet::default() };
     let mut log = Log { notices: Vec::new(), complete: true };
 
-    for source in &sources {
-        let part = merge_source(companies, source, &mut log);
+    // Each answer is let go when it is in the sheet: all of them together are as large as all that follows.
+    for source in sources {
+        let part = merge_source(companies, &source, &mut log);
         let before = sheet.columns.len();
         for (row, cells) in rows.iter_mut().zip(part.companies) {
             note_failures(row, &source.title, &cells);
@@ -113,7 +114,7 @@ pub fn merge(companies: &[KeyedCompany], mut sources: Vec<Source>, options: &Opt
             row.cells.extend(blank(part.columns.len()));
         }
         for (org, cells) in part.unmapped {
-            let mut row = unmapped_row(source, org, options.carried.len());
+            let mut row = unmapped_row(&source, org, options.carried.len());
             note_failures(&mut row, &source.title, &cells);
             row.cells.extend(blank(before).chain(cells).take(before + part.columns.len()));
             unmapped.push(row);

@@ -3,6 +3,7 @@
 use crate::wire::Id;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// A customer of the MSP, as the companies file says it: one row of the sheet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -254,11 +255,16 @@ impl Product {
 pub enum Metric {
     /// A metric the connector defines.
     Fixed(&'static MetricDef),
-    /// A figure of a product.
-    Product(Product, Figure),
+    /// A figure of a product, which many orgs share.
+    Product(Arc<Product>, Figure),
 }
 
 impl Metric {
+    /// A figure of a product.
+    pub fn product(product: impl Into<Arc<Product>>, figure: Figure) -> Self {
+        Self::Product(product.into(), figure)
+    }
+
     /// The column's name behind the title.
     pub fn label(&self) -> String {
         match self {

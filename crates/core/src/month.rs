@@ -210,8 +210,8 @@ pub fn report(kept: &Kept, rules: &BTreeMap<String, Rule>, month: Month, timezon
         rules.keys().map(|name| (name.as_str(), kept.days_of(name, timezone))).collect();
     let here = |day: &DayEntry| (month.first..=month.until).contains(&day.date) && day.entry.value.is_some();
     let lines = kept.by_day(timezone).into_iter().filter(|days| days.days.iter().any(here)).filter_map(|days| {
-        let rule = *rules.get(&days.place.integration)?;
-        let figure = figure(rule, month, snapshots.get(days.place.integration.as_str())?, &days.days);
+        let rule = *rules.get(&days.place.column.integration)?;
+        let figure = figure(rule, month, snapshots.get(days.place.column.integration.as_str())?, &days.days);
         Some(Line { place: days.place, rule, figure })
     });
     let lines = lines.collect();

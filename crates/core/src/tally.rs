@@ -11,8 +11,9 @@ use crate::wire::Moment;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 /// What a record counts as: every record has exactly one verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -287,6 +288,8 @@ pub enum Billing {
 #[derive(Debug, Default)]
 pub struct Subscriptions {
     orgs: BTreeMap<String, SubscriptionOrg>,
+    /// Each once, without its name.
+    products: BTreeSet<Arc<Product>>,
     /// By product id; blank where nothing has told it.
     names: BTreeMap<String, String>,
     seen: Seen,
@@ -298,8 +301,8 @@ struct SubscriptionOrg {
     listed: bool,
     whole: Option<Outcome>,
     /// `None` where one subscription has no quantity.
-    sums: BTreeMap<(Product, Figure), Option<Decimal>>,
-    left_out: BTreeMap<(Product, &'static str), Decimal>,
+    sums: BTreeMap<(Arc<Product>, Figure), Option<Decimal>>,
+    left_out: BTreeMap<(Arc<Product>, &'static str), Decimal>,
 }
 
 impl Subscriptions {
@@ -396,11 +399,14 @@ impl Subscriptions {
 
     /// The counts, by org id.
     pub fn finish(self) -> Vec<OrgCounts> {
-        let Self { orgs, names, .. } = self;
-        let shown = |product: &Product| {
+        let Self { orgs, products, names, .. } = self;
+        let named = products.into_iter().map(|product| {
             let name = names.get(&product.id).filter(|name| !name.is_empty()).unwrap_or(&product.id);
-            Product { name: name.clone(), ..product.clone() }
-        };
+            let named = Arc::new(Product { name: name.clone(), ..Product::clone(&product) });
+            (product, named)
+        });
+        let named: BTreeMap<Arc<Product>, Arc<Product>> = named.collect();
+        let shown = |product: Arc<Product>| named.get(&product).cloned().unwrap_or(product);
         orgs.into_values()
             .map(|entry| OrgCounts {
                 org: entry.org,
@@ -412,7 +418,7 @@ impl Subscriptions {
                                 .sums
                                 .into_iter()
                                 .map(|((product, figure), sum)| {
-                                    let product = shown(&product);
+                                    let product = shown(product);
                                     let outcome =
                                         Outcome::number_or_missing(sum, &format!("quantity of {}", product.name));
                                     (Metric::Product(product, figure), outcome)
@@ -426,7 +432,7 @@ impl Subscriptions {
                     .left_out
                     .into_iter()
                     .map(|((product, reason), quantity)| LeftOut {
-                        metric: Metric::Product(shown(&product), Figure::Quantity),
+                        metric: Metric::Product(shown(product), Figure::Quantity),
                         reason,
                         quantity,
                     })
@@ -446,9 +452,15 @@ impl Subscriptions {
     }
 
     /// A product is its id (with term and unit), whatever it is called.
-    fn canonical(&mut self, product: Product) -> Product {
+    fn canonical(&mut self, product: Product) -> Arc<Product> {
         self.name(&product.id, &product.name);
-        Product { name: String::new(), ..product }
+        let product = Product { name: String::new(), ..product };
+        if let Some(known) = self.products.get(&product) {
+            return known.clone();
+        }
+        let product = Arc::new(product);
+        self.products.insert(product.clone());
+        product
     }
 }
 

@@ -53,7 +53,7 @@ fn values() -> impl Strategy<Value = (Metric, Outcome)> {
     let text =
         prop_oneof![8 => select(vec!["Pro", "Basic", ""]).prop_map(|text| Outcome::Text(text.into())), 1 => blanks()];
     let product = (select(&PRODUCTS[..]), select(vec![Figure::Quantity, Figure::Trial]));
-    let product = product.prop_map(|((id, name), figure)| Metric::Product(Product::new(id, name), figure));
+    let product = product.prop_map(|((id, name), figure)| Metric::product(Product::new(id, name), figure));
     prop_oneof![
         (select(vec![&DEVICES, &SERVERS]).prop_map(Metric::Fixed), number()),
         (Just(Metric::Fixed(&EDITION)), text),

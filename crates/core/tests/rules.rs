@@ -71,7 +71,7 @@ fn text(text: &str) -> (Metric, Outcome) {
 }
 
 fn product(id: &str, name: &str, figure: Figure, number: i64) -> (Metric, Outcome) {
-    (Metric::Product(Product::new(id, name), figure), Outcome::Number(number.into()))
+    (Metric::product(Product::new(id, name), figure), Outcome::Number(number.into()))
 }
 
 fn missing() -> Outcome {
@@ -254,7 +254,7 @@ fn a_text_is_its_distinct_values_sorted() {
 #[test]
 fn a_missing_quantity_blanks_the_product_and_never_makes_a_part_of_a_sum() {
     let vault = || product("p2", "Vault", Figure::Quantity, 5);
-    let lost = (Metric::Product(Product::new("p1", "Guard"), Figure::Quantity), missing());
+    let lost = (Metric::product(Product::new("p1", "Guard"), Figure::Quantity), missing());
     let orgs = vec![
         (org("1", vec![product("p1", "Guard", Figure::Quantity, 3), lost, vault()]), FIRST),
         (org("2", vec![product("p1", "Guard", Figure::Quantity, 4)]), Placement::Company(1)),

@@ -5,14 +5,15 @@ use crate::place::Placed;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 use tallysheet_core::changes::{Answered, Changes, changes};
 use tallysheet_core::guard::{Doubts, Good, Guard, Seen, guard};
-use tallysheet_core::history::{Entry, Place, State, day};
+use tallysheet_core::history::{Entry, Place, PlaceColumn, PlaceRow, State, day};
 use tallysheet_core::run::Run;
-use tallysheet_core::sheet::{Blank, Cell, ColumnKind, Sheet, Value};
+use tallysheet_core::sheet::{Blank, Cell, Column, ColumnKind, Row, Sheet, Value};
 use tallysheet_core::{Link, Result};
-use tallysheet_store::{SnapshotOf, Store};
+use tallysheet_store::{AnswerOf, SnapshotOf, Store};
 
 /// How long things are kept; `None` is for ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -78,35 +79,25 @@ pub(crate) async fn since_last(run: &Run, timezone: &TimeZone, store: &dyn Store
 
 /// Keeps the counts of those integrations that answered.
 pub(crate) async fn keep_counts(run: &Run, seen: Seen, doubts: Doubts, store: &dyn Store) -> Result<()> {
-    let columns = &run.sheet.columns;
-    let kept =
-        |at: &usize| columns[*at].kind == ColumnKind::Number && seen.orgs.contains_key(&columns[*at].integration);
-    let kept: Vec<usize> = (0..columns.len()).filter(kept).collect();
-    let mut counts = Vec::with_capacity(kept.len() * run.sheet.rows.len());
-    for row in &run.sheet.rows {
-        for (at, cell) in kept.iter().filter_map(|at| Some((*at, row.cells.get(*at)?))) {
-            let column = &columns[at];
-            let place = Place {
-                company: row.company.clone(),
-                key: row.key.clone(),
-                unmapped: row.unmapped,
-                integration: column.integration.clone(),
-                metric: column.metric.clone(),
-                title: column.title.clone(),
-                unit: column.unit.clone(),
-            };
-            let entry = Entry { state: state(cell), value: cell.number(), good: !row.flags.contains_key(&at) };
-            counts.push((place, entry));
-        }
-    }
-    let of = SnapshotOf {
-        run_id: &run.id,
-        at: run.started_at,
-        orgs: seen.orgs,
-        counts,
-        gone: doubts.gone,
-        fewer: doubts.fewer,
+    let answer = |(integration, orgs)| (integration, AnswerOf { orgs, counts: Vec::new() });
+    let mut answers: BTreeMap<String, AnswerOf> = seen.orgs.into_iter().map(answer).collect();
+    let row = |Row { company, key, unmapped, .. }: &Row| PlaceRow {
+        company: company.clone(),
+        key: key.clone(),
+        unmapped: *unmapped,
     };
+    let rows: Vec<(Arc<PlaceRow>, &Row)> = run.sheet.rows.iter().map(|kept| (row(kept).into(), kept)).collect();
+    for (at, column) in run.sheet.columns.iter().enumerate().filter(|(_, column)| column.kind == ColumnKind::Number) {
+        let Some(answer) = answers.get_mut(&column.integration) else { continue };
+        let Column { integration, metric, title, unit, .. } = column.clone();
+        let column = Arc::new(PlaceColumn { integration, metric, title, unit });
+        answer.counts.extend(rows.iter().filter_map(|(row, Row { cells, flags, .. })| {
+            let cell = cells.get(at)?;
+            let entry = Entry { state: state(cell), value: cell.number(), good: !flags.contains_key(&at) };
+            Some((Place { row: row.clone(), column: column.clone() }, entry))
+        }));
+    }
+    let of = SnapshotOf { run_id: &run.id, at: run.started_at, answers, gone: doubts.gone, fewer: doubts.fewer };
     store.keep_counts(&of).await
 }
 

@@ -340,7 +340,7 @@ async fn a_month_ends_where_the_user_lives() {
     let figure = |zone: &str, rule| {
         let rules = BTreeMap::from([("rmm".to_owned(), rule)]);
         let report = report(&kept, &rules, month, &TimeZone::get(zone).unwrap());
-        let line = report.lines.into_iter().find(|line| line.place.metric == "Devices").unwrap();
+        let line = report.lines.into_iter().find(|line| line.place.column.metric == "Devices").unwrap();
         (line.figure.value.unwrap().to_string(), line.figure.days, line.figure.remarks.len())
     };
     assert_eq!(figure("UTC", Rule::Last), ("20".into(), 2, 1), "3:00 on 1 December is another month");

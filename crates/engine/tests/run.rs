@@ -47,7 +47,7 @@ impl CountSource for Puppet {
             }
             Self::Seats(seats) => {
                 let seats =
-                    (Metric::Product(Product::new("s", "Suite"), Figure::Quantity), Outcome::Number((*seats).into()));
+                    (Metric::product(Product::new("s", "Suite"), Figure::Quantity), Outcome::Number((*seats).into()));
                 let org = OrgCounts::new(VendorOrg::new("1", "Birch Dental"), vec![seats]);
                 Ok(Counts { orgs: vec![org], ..Counts::default() })
             }

@@ -49,7 +49,7 @@ fn sources() -> Vec<Source> {
     let org = |at: usize| {
         let number = |place: usize| Outcome::Number(Decimal::from(at * 31 + place));
         let metrics = fixed.iter().map(|def| Metric::Fixed(def));
-        let metrics = metrics.chain(products.iter().map(|product| Metric::Product(product.clone(), Figure::Quantity)));
+        let metrics = metrics.chain(products.iter().map(|product| Metric::product(product.clone(), Figure::Quantity)));
         let values = metrics.enumerate().map(|(place, metric)| (metric, number(place))).collect();
         OrgCounts::new(VendorOrg::new(at.to_string(), format!("Company {at:05}")), values)
     };

@@ -20,7 +20,8 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 /// A line for each count: first, last, lowest, highest, and a chart. `from` and `to` are its first and its last day.
 pub fn history_table(series: &[Days], from: Date, to: Date) -> String {
     let width = |of: &dyn Fn(&Days) -> String| series.iter().map(|days| of(days).width()).max().unwrap_or_default();
-    let (company, column) = (|days: &Days| printable(&days.place.company), |days: &Days| printable(&days.place.title));
+    let (company, column) =
+        (|days: &Days| printable(&days.place.row.company), |days: &Days| printable(&days.place.column.title));
     let (companies, columns) = (width(&company).clamp(7, 40), width(&column).clamp(6, 44));
     let mut text = format!(
         "{} {}    First     Last   Lowest  Highest  {from} to {to}\n",
@@ -88,7 +89,8 @@ pub fn history_csv(series: &[Days]) -> Result<Vec<u8>> {
         line(writer, HEADERS.map(Cow::Borrowed))?;
         for Days { place, days } in series {
             for DayEntry { date, entry } in days {
-                let names = [&place.company, &place.key, &place.integration, &place.metric].map(|name| guarded(name));
+                let names = [&place.row.company, &place.row.key, &place.column.integration, &place.column.metric]
+                    .map(|name| guarded(name));
                 let value = entry.value.map(number).unwrap_or_default();
                 let implausible = if entry.good { "" } else { "yes" };
                 let rest = [Cow::Owned(value), entry.state.as_str().into(), implausible.into()];
@@ -133,11 +135,11 @@ pub fn history_json(series: &[Days], from: Date, to: Date) -> Result<String> {
         implausible: !day.entry.good,
     };
     let series = series.iter().map(|Days { place, days }| SeriesObject {
-        company: &place.company,
-        key: &place.key,
-        integration: &place.integration,
-        metric: &place.metric,
-        unit: &place.unit,
+        company: &place.row.company,
+        key: &place.row.key,
+        integration: &place.column.integration,
+        metric: &place.column.metric,
+        unit: &place.column.unit,
         points: days.iter().map(point).collect(),
     });
     let text = serde_json::to_string(&Object { from, to, series: series.collect() });

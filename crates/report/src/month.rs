@@ -19,11 +19,11 @@ pub(crate) fn texts(Line { place, rule, figure }: &Line) -> [String; 10] {
         None => String::new(),
     };
     [
-        place.company.clone(),
-        place.key.clone(),
-        place.integration.clone(),
-        place.metric.clone(),
-        place.unit.clone(),
+        place.row.company.clone(),
+        place.row.key.clone(),
+        place.column.integration.clone(),
+        place.column.metric.clone(),
+        place.column.unit.clone(),
         figure.value.map(number).unwrap_or_default(),
         rule.label(),
         of,
@@ -88,11 +88,11 @@ pub fn month_json(report: &Report) -> Result<String> {
             .lines
             .iter()
             .map(|Line { place, rule, figure }| RowObject {
-                company: &place.company,
-                key: &place.key,
-                integration: &place.integration,
-                metric: &place.metric,
-                unit: &place.unit,
+                company: &place.row.company,
+                key: &place.row.key,
+                integration: &place.column.integration,
+                metric: &place.column.metric,
+                unit: &place.column.unit,
                 value: figure.value.map(Exact),
                 rule: rule.label(),
                 of: figure.of.map(|(first, last)| [first, last]),

@@ -9,7 +9,7 @@ use jiff::civil::date;
 use std::io::Cursor;
 use tallysheet_core::Decimal;
 use tallysheet_core::changes::{Change, Changes, TotalChange};
-use tallysheet_core::history::{DayEntry, Days, Entry, Place, State};
+use tallysheet_core::history::{DayEntry, Days, Entry, Place, PlaceColumn, PlaceRow, State};
 use tallysheet_core::month::{Figure, Line, Month, Report, Rule};
 use tallysheet_core::run::Run;
 use tallysheet_report::{
@@ -90,13 +90,14 @@ fn the_workbook_has_a_sheet_of_them() {
 
 fn place(company: &str) -> Place {
     Place {
-        company: company.into(),
-        key: "k".into(),
-        unmapped: false,
-        integration: "duo".into(),
-        metric: "Users".into(),
-        title: "Duo: Users".into(),
-        unit: "users".into(),
+        row: PlaceRow { company: company.into(), key: "k".into(), unmapped: false }.into(),
+        column: PlaceColumn {
+            integration: "duo".into(),
+            metric: "Users".into(),
+            title: "Duo: Users".into(),
+            unit: "users".into(),
+        }
+        .into(),
     }
 }
 

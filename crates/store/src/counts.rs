@@ -6,9 +6,11 @@
 use crate::step::{Row, Step, Value, values};
 use crate::{Accepted, Baseline, LastGood, SnapshotOf};
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::Arc;
 use tallysheet_core::Result;
-use tallysheet_core::history::{Entry, Kept, Place, Snapshot, State};
+use tallysheet_core::history::{Entry, Kept, Place, PlaceColumn, PlaceRow, Snapshot, State};
 
 /// The last believed row of a series: `count g` of `series s`.
 const IS_LAST_GOOD: &str = "g.snapshot = (SELECT max(c.snapshot) FROM count c
@@ -44,18 +46,31 @@ pub(crate) async fn keep(step: &mut dyn Step, of: &SnapshotOf<'_>) -> Result<()>
     let insert = "INSERT INTO snapshot (run_id, at) VALUES ($1, $2) ON CONFLICT (run_id) DO NOTHING RETURNING number";
     let Some(mut row) = step.row(insert, values![of.run_id, of.at.to_string()]).await? else { return Ok(()) };
     let snapshot = row.number()?;
-    let answered = of.orgs.iter().map(|(integration, orgs)| {
+    let answered = of.answers.iter().map(|(integration, answer)| {
         let good = !of.fewer.contains(integration);
-        values![integration, snapshot, *orgs, good]
+        values![integration, snapshot, answer.orgs, good]
     });
     let insert = "INSERT INTO answered (integration, snapshot, orgs, good) VALUES ($1, $2, $3, $4)";
     step.each(insert, answered.collect()).await?;
 
-    let mut known = known(step, &of.orgs).await?;
+    for (integration, answer) in &of.answers {
+        keep_answer(step, snapshot, integration, &answer.counts, &of.gone).await?;
+    }
+    Ok(())
+}
+
+/// Keeps the counts of one integration: of the sheet of a large MSP all that is known of one at a time.
+async fn keep_answer(
+    step: &mut dyn Step,
+    snapshot: i64,
+    integration: &str,
+    counts: &[(Place, Entry)],
+    not_believed: &BTreeSet<(String, String)>,
+) -> Result<()> {
+    let mut known = known(step, integration).await?;
     let (mut added, mut moved) = (Vec::new(), Vec::new());
-    for (place, entry) in &of.counts {
-        let name = (place.key.clone(), place.integration.clone(), place.metric.clone());
-        match known.remove(&name) {
+    for (place, entry) in counts {
+        match known.remove(&(place.row.key.clone(), place.column.metric.clone())) {
             Some((_, before)) if before == *entry => {}
             Some((series, _)) => moved.push((series, *entry)),
             // What was never there is not worth a row.
@@ -63,9 +78,10 @@ pub(crate) async fn keep(step: &mut dyn Step, of: &SnapshotOf<'_>) -> Result<()>
             None => added.push((place, *entry)),
         }
     }
-    // Rows and columns of integrations that answered, which are there no more.
-    for ((key, integration, _), (series, before)) in known {
-        let gone = Entry { state: State::Gone, value: None, good: !of.gone.contains(&(key, integration)) };
+    // Rows and columns that are there no more.
+    for ((key, _), (series, before)) in known {
+        let good = !not_believed.contains(&(key, integration.to_owned()));
+        let gone = Entry { state: State::Gone, value: None, good };
         if before != gone {
             moved.push((series, gone));
         }
@@ -77,7 +93,7 @@ pub(crate) async fn keep(step: &mut dyn Step, of: &SnapshotOf<'_>) -> Result<()>
     });
     let insert = "INSERT INTO count (series, snapshot, state, value, good) VALUES ($1, $2, $3, $4, $5)";
     each(step, insert, moved).await?;
-    names(step, &of.counts).await
+    names(step, counts).await
 }
 
 /// Does the same with each of these, some at a time: there is one for each cell of a sheet.
@@ -94,8 +110,9 @@ async fn each(step: &mut dyn Step, sql: &str, values: impl Iterator<Item = Vec<V
 
 /// Makes series, with their first counts.
 async fn add(step: &mut dyn Step, snapshot: i64, added: &[(&Place, Entry)]) -> Result<()> {
-    let companies: BTreeMap<&str, &Place> = added.iter().rev().map(|(place, _)| (place.key.as_str(), *place)).collect();
-    let companies = companies.into_values().map(|place| values![&place.key, &place.company, place.unmapped]);
+    let companies: BTreeMap<&str, &PlaceRow> =
+        added.iter().rev().map(|(place, _)| (place.row.key.as_str(), &*place.row)).collect();
+    let companies = companies.into_values().map(|row| values![&row.key, &row.company, row.unmapped]);
     each(
         step,
         "INSERT INTO company (key, name, unmapped) VALUES ($1, $2, $3)
@@ -103,9 +120,8 @@ async fn add(step: &mut dyn Step, snapshot: i64, added: &[(&Place, Entry)]) -> R
         companies,
     )
     .await?;
-    let series = added.iter().map(|(place, _)| {
-        let Place { key, integration, metric, title, unit, .. } = place;
-        values![key, integration, metric, title, unit]
+    let series = added.iter().map(|(Place { row, column }, _)| {
+        values![&row.key, &column.integration, &column.metric, &column.title, &column.unit]
     });
     each(
         step,
@@ -114,9 +130,9 @@ async fn add(step: &mut dyn Step, snapshot: i64, added: &[(&Place, Entry)]) -> R
         series,
     )
     .await?;
-    let counts = added.iter().map(|(Place { key, integration, metric, .. }, entry)| {
+    let counts = added.iter().map(|(Place { row, column }, entry)| {
         let value = entry.value.map(|value| value.normalize().to_string());
-        values![key, integration, metric, snapshot, number(entry.state), value, entry.good]
+        values![&row.key, &column.integration, &column.metric, snapshot, number(entry.state), value, entry.good]
     });
     each(
         step,
@@ -131,8 +147,9 @@ async fn add(step: &mut dyn Step, snapshot: i64, added: &[(&Place, Entry)]) -> R
 /// Companies and columns are called as they are now; their keys stay.
 async fn names(step: &mut dyn Step, counts: &[(Place, Entry)]) -> Result<()> {
     let (mut companies, mut columns) = (BTreeMap::new(), BTreeMap::new());
-    for (Place { company, key, integration, metric, title, unit, .. }, _) in counts {
-        companies.entry(key).or_insert_with(|| values![key, company]);
+    for (Place { row, column }, _) in counts {
+        let PlaceColumn { integration, metric, title, unit } = &**column;
+        companies.entry(&row.key).or_insert_with(|| values![&row.key, &row.company]);
         columns.entry((integration, metric)).or_insert_with(|| values![integration, metric, title, unit]);
     }
     let update = "UPDATE company SET name = $2 WHERE key = $1 AND name <> $2";
@@ -142,22 +159,14 @@ async fn names(step: &mut dyn Step, counts: &[(Place, Entry)]) -> Result<()> {
     step.each(update, columns.into_values().collect()).await
 }
 
-type Name = (String, String, String);
-
-/// What each series of the integrations has by now, by key, integration and metric.
-async fn known(step: &mut dyn Step, orgs: &BTreeMap<String, usize>) -> Result<HashMap<Name, (i64, Entry)>> {
+/// What each series of an integration has by now, by key and metric.
+async fn known(step: &mut dyn Step, integration: &str) -> Result<HashMap<(String, String), (i64, Entry)>> {
     let query = "SELECT co.key, s.metric, s.id, c.state, c.value, c.good FROM series s
          JOIN company co ON co.id = s.company
          JOIN count c ON c.series = s.id AND c.snapshot = (SELECT max(n.snapshot) FROM count n WHERE n.series = s.id)
          WHERE s.integration = $1";
-    let mut known = HashMap::new();
-    for integration in orgs.keys() {
-        for mut row in step.rows(query, values![integration]).await? {
-            let name = (row.text()?, integration.clone(), row.text()?);
-            known.insert(name, (row.number()?, entry(&mut row)?));
-        }
-    }
-    Ok(known)
+    let rows = step.rows(query, values![integration]).await?.into_iter();
+    rows.map(|mut row| Ok(((row.text()?, row.text()?), (row.number()?, entry(&mut row)?)))).collect()
 }
 
 /// The last believed counts of these integrations, and their last believed numbers of orgs.
@@ -220,19 +229,13 @@ pub(crate) async fn kept(step: &mut dyn Step, from: Timestamp, to: Timestamp) ->
     }
     let query = "SELECT s.id, co.name, co.key, co.unmapped, s.integration, s.metric, s.title, s.unit
          FROM series s JOIN company co ON co.id = s.company";
-    let mut places: HashMap<i64, Place> = HashMap::new();
+    let (mut places, mut of_rows, mut of_columns) = (HashMap::new(), HashSet::new(), HashSet::new());
     for mut row in step.rows(query, values![]).await? {
         let series = row.number()?;
-        let place = Place {
-            company: row.text()?,
-            key: row.text()?,
-            unmapped: row.is()?,
-            integration: row.text()?,
-            metric: row.text()?,
-            title: row.text()?,
-            unit: row.text()?,
-        };
-        places.insert(series, place);
+        let of_row = PlaceRow { company: row.text()?, key: row.text()?, unmapped: row.is()? };
+        let of_column =
+            PlaceColumn { integration: row.text()?, metric: row.text()?, title: row.text()?, unit: row.text()? };
+        places.insert(series, Place { row: shared(&mut of_rows, of_row), column: shared(&mut of_columns, of_column) });
     }
     let query = "SELECT series, snapshot, state, value, good FROM count WHERE snapshot <= $1 ORDER BY series, snapshot";
     let mut entries: HashMap<i64, Vec<(i64, Entry)>> = HashMap::new();
@@ -240,9 +243,19 @@ pub(crate) async fn kept(step: &mut dyn Step, from: Timestamp, to: Timestamp) ->
         entries.entry(row.number()?).or_default().push((row.number()?, entry(&mut row)?));
     }
     kept.series = entries.into_iter().filter_map(|(id, entries)| Some((places.remove(&id)?, entries))).collect();
-    let name = |place: &Place| (place.company.to_lowercase(), place.key.clone(), place.title.clone());
+    let name = |place: &Place| (place.row.company.to_lowercase(), place.row.key.clone(), place.column.title.clone());
     kept.series.sort_by_cached_key(|(place, _)| name(place));
     Ok(kept)
+}
+
+/// The one that is equal, if it came before.
+fn shared<T: Eq + Hash>(all: &mut HashSet<Arc<T>>, one: T) -> Arc<T> {
+    if let Some(known) = all.get(&one) {
+        return known.clone();
+    }
+    let one = Arc::new(one);
+    all.insert(one.clone());
+    one
 }
 
 /// Believes the implausible counts of a run; `None` where its counts are not kept.

@@ -82,14 +82,21 @@ pub struct SnapshotOf<'a> {
     pub run_id: &'a str,
     /// When it began.
     pub at: Timestamp,
-    /// How many orgs each integration listed; those that failed are absent, and so are their counts.
-    pub orgs: BTreeMap<String, usize>,
-    /// Each number, or why there is none.
-    pub counts: Vec<(Place, Entry)>,
+    /// What each integration answered. Those that failed are absent.
+    pub answers: BTreeMap<String, AnswerOf>,
     /// Rows that have nothing at an integration any more, which is not believed: key and integration.
     pub gone: BTreeSet<(String, String)>,
     /// Integrations with so few orgs that it is not believed.
     pub fewer: BTreeSet<String>,
+}
+
+/// What an integration answered.
+#[derive(Debug, Clone, Default)]
+pub struct AnswerOf {
+    /// How many orgs it listed.
+    pub orgs: usize,
+    /// Each number, or why there is none.
+    pub counts: Vec<(Place, Entry)>,
 }
 
 /// The last counts that were believed.

@@ -82,15 +82,16 @@ impl SqliteStep<'_> {
 impl Step for SqliteStep<'_> {
     async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
         self.with(sql, |statement| {
-            bind(statement, &values)?;
+            bind(statement, &places(statement, values.len())?, &values)?;
             statement.raw_execute().map(|changed| changed as u64)
         })
     }
 
     async fn each(&mut self, sql: &str, values: Vec<Vec<Value>>) -> Result<()> {
         self.with(sql, |statement| {
+            let places = places(statement, values.first().map_or(0, Vec::len))?;
             for values in &values {
-                bind(statement, values)?;
+                bind(statement, &places, values)?;
                 statement.raw_execute()?;
             }
             Ok(())
@@ -99,7 +100,7 @@ impl Step for SqliteStep<'_> {
 
     async fn rows(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>> {
         self.with(sql, |statement| {
-            bind(statement, &values)?;
+            bind(statement, &places(statement, values.len())?, &values)?;
             let columns = statement.column_count();
             let (mut answer, mut rows) = (statement.raw_query(), Vec::new());
             while let Some(row) = answer.next()? {
@@ -126,10 +127,14 @@ impl Drop for SqliteStep<'_> {
     }
 }
 
-/// `$1` is a name to SQLite, whose place in the statement may be any.
-fn bind(statement: &mut Statement<'_>, values: &[Value]) -> rusqlite::Result<()> {
-    for (number, value) in (1..).zip(values) {
-        let Some(place) = statement.parameter_index(&format!("${number}"))? else { continue };
+/// Where the values go. `$1` is a name to SQLite, whose place in the statement may be any, or none.
+fn places(statement: &Statement<'_>, values: usize) -> rusqlite::Result<Vec<Option<usize>>> {
+    (1..=values).map(|number| statement.parameter_index(&format!("${number}"))).collect()
+}
+
+fn bind(statement: &mut Statement<'_>, places: &[Option<usize>], values: &[Value]) -> rusqlite::Result<()> {
+    for (place, value) in places.iter().zip(values) {
+        let Some(place) = *place else { continue };
         match value {
             Value::Number(number) => statement.raw_bind_parameter(place, number)?,
             Value::Text(text) => statement.raw_bind_parameter(place, text)?,

@@ -52,7 +52,7 @@ fn product_columns(source: &Source, figures: &[(Figure, &str)]) -> Vec<(String, 
         failed |= org.failure().is_some() && !matches!(placement, Placement::Declined(_));
         let Counted::Each(values) = &org.counted else { continue };
         named.extend(values.iter().filter_map(|(metric, _)| match metric {
-            Metric::Product(product, figure) => Some((product, *figure)),
+            Metric::Product(product, figure) => Some((&**product, *figure)),
             Metric::Fixed(_) => None,
         }));
     }

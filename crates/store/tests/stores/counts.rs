@@ -4,20 +4,23 @@ use crate::{Home, time};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tallysheet_core::Decimal;
-use tallysheet_core::history::{Entry, Kept, Place, State};
-use tallysheet_store::{SnapshotOf, Store};
+use tallysheet_core::history::{Entry, Kept, Place, PlaceColumn, PlaceRow, State};
+use tallysheet_store::{AnswerOf, SnapshotOf, Store};
 
 fn place(company: &str, integration: &str, metric: &str) -> Place {
     Place {
-        company: company.into(),
-        key: company.to_lowercase(),
-        unmapped: false,
-        integration: integration.into(),
-        metric: metric.into(),
-        title: format!("{integration}: {metric}"),
-        unit: "devices".into(),
+        row: PlaceRow { company: company.into(), key: company.to_lowercase(), unmapped: false }.into(),
+        column: PlaceColumn {
+            integration: integration.into(),
+            metric: metric.into(),
+            title: format!("{integration}: {metric}"),
+            unit: "devices".into(),
+        }
+        .into(),
     }
 }
 
@@ -37,11 +40,14 @@ fn birch<'a>(run_id: &'a str, at: &str, devices: Entry) -> SnapshotOf<'a> {
     SnapshotOf {
         run_id,
         at: time(at),
-        orgs: BTreeMap::from([("rmm".to_owned(), 12)]),
-        counts: vec![(place("Birch", "rmm", "Devices"), devices)],
+        answers: rmm(12, vec![(place("Birch", "rmm", "Devices"), devices)]),
         gone: BTreeSet::new(),
         fewer: BTreeSet::new(),
     }
+}
+
+fn rmm(orgs: usize, counts: Vec<(Place, Entry)>) -> BTreeMap<String, AnswerOf> {
+    BTreeMap::from([("rmm".to_owned(), AnswerOf { orgs, counts })])
 }
 
 async fn kept(store: &dyn Store) -> Kept {
@@ -77,10 +83,9 @@ pub(crate) async fn what_stays_is_written_once_and_read_every_day(home: Home) {
         store.keep_counts(&birch(run, at, devices)).await.unwrap();
     }
     // The integration did not answer at all: the day is not known.
-    let silent =
-        SnapshotOf { orgs: BTreeMap::new(), counts: Vec::new(), ..birch("r5", "2026-11-05T06:00:00Z", FAILED) };
+    let silent = SnapshotOf { answers: BTreeMap::new(), ..birch("r5", "2026-11-05T06:00:00Z", FAILED) };
     store.keep_counts(&silent).await.unwrap();
-    let gone = SnapshotOf { counts: Vec::new(), ..birch("r6", "2026-11-06T06:00:00Z", FAILED) };
+    let gone = SnapshotOf { answers: rmm(12, Vec::new()), ..birch("r6", "2026-11-06T06:00:00Z", FAILED) };
     store.keep_counts(&gone).await.unwrap();
     let rows = kept(&*store).await.series.iter().map(|(_, entries)| entries.len()).sum::<usize>();
     assert_eq!(rows, 4, "5, failed, 5, gone");
@@ -136,8 +141,7 @@ pub(crate) async fn rows_that_are_gone_and_too_few_orgs_are_accepted_too(home: H
     let store = home.open().await;
     store.keep_counts(&birch("r1", "2026-11-01T06:00:00Z", counted(14))).await.unwrap();
     let gone = SnapshotOf {
-        counts: Vec::new(),
-        orgs: BTreeMap::from([("rmm".to_owned(), 2)]),
+        answers: rmm(2, Vec::new()),
         gone: BTreeSet::from([("birch".to_owned(), "rmm".to_owned())]),
         fewer: BTreeSet::from(["rmm".to_owned()]),
         ..birch("r2", "2026-11-02T06:00:00Z", FAILED)
@@ -172,46 +176,45 @@ pub(crate) async fn names_are_those_of_today(home: Home) {
     let store = home.open().await;
     store.keep_counts(&birch("r1", "2026-11-01T06:00:00Z", counted(5))).await.unwrap();
     let mut renamed = birch("r2", "2026-11-02T06:00:00Z", counted(5));
-    renamed.counts[0].0.company = "Birch Dental Ltd".into();
-    renamed.counts[0].0.title = "RMM: Devices".into();
+    for (place, _) in &mut renamed.answers.get_mut("rmm").unwrap().counts {
+        Arc::make_mut(&mut place.row).company = "Birch Dental Ltd".into();
+        Arc::make_mut(&mut place.column).title = "RMM: Devices".into();
+    }
     store.keep_counts(&renamed).await.unwrap();
     let kept = kept(&*store).await;
     assert_eq!(kept.series.len(), 1);
     let place = &kept.series[0].0;
-    assert_eq!((place.company.as_str(), place.title.as_str()), ("Birch Dental Ltd", "RMM: Devices"));
+    assert_eq!((place.row.company.as_str(), place.column.title.as_str()), ("Birch Dental Ltd", "RMM: Devices"));
 }
 
 /// A year of daily runs of 200 companies with 60 columns, of which two in a hundred move each day.
 /// `cargo test -p tallysheet-store --test stores -- --ignored --nocapture`
 pub(crate) async fn a_year_stays_small_and_quick(home: Home) {
     let store = home.open().await;
-    let orgs: BTreeMap<String, usize> = (0..12).map(|number| (format!("vendor-{number}"), 200)).collect();
+    let vendors: BTreeSet<String> = (0..12).map(|number| format!("vendor-{number}")).collect();
     let start = time("2026-01-01T06:00:00Z");
     for day in 0..365_i64 {
-        let counts = (0..200_i64).flat_map(|company| {
-            (0..60_i64).map(move |column| {
-                let place = place(
-                    &format!("Company {company:03} with a usual name"),
-                    &format!("vendor-{}", column / 5),
-                    &format!("Metric {column}"),
-                );
+        let counts = |vendor: &String, columns: Range<i64>| {
+            let cells = columns.flat_map(|column| (0..200_i64).map(move |company| (column, company)));
+            let count = |(column, company)| {
+                let company_name = format!("Company {company:03} with a usual name");
+                let place = place(&company_name, vendor, &format!("Metric {column}"));
                 (place, counted(100 + (day + company * 7 + column * 13) / 50))
-            })
-        });
+            };
+            AnswerOf { orgs: 200, counts: cells.map(count).collect() }
+        };
+        let answers = vendors
+            .iter()
+            .zip(0_i64..)
+            .map(|(vendor, number)| (vendor.clone(), counts(vendor, number * 5..number * 5 + 5)));
         let id = format!("r{day}");
         let at = start + Duration::from_hours(24 * u64::try_from(day).unwrap());
-        let of = SnapshotOf {
-            run_id: &id,
-            at,
-            orgs: orgs.clone(),
-            counts: counts.collect(),
-            gone: BTreeSet::new(),
-            fewer: BTreeSet::new(),
-        };
+        let of =
+            SnapshotOf { run_id: &id, at, answers: answers.collect(), gone: BTreeSet::new(), fewer: BTreeSet::new() };
         store.keep_counts(&of).await.unwrap();
     }
     let began = Instant::now();
-    let baseline = store.baseline(&orgs.keys().cloned().collect()).await.unwrap();
+    let baseline = store.baseline(&vendors).await.unwrap();
     let compared = began.elapsed();
     let began = Instant::now();
     let kept = kept(&*store).await;
