@@ -3,7 +3,7 @@
 mod wire;
 
 use crate::wire::{Client, Me, Page, Warranty};
-use futures_util::future::{join_all, try_join};
+use futures_util::future::try_join;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -13,7 +13,7 @@ use tallysheet_core::{
     Capability, Code, Connector, ConnectorSpec, Context, CountSource, Counts, Error, ErrorKind, Identity, Meta, Metric,
     MetricDef, Notice, OrgCounts, Outcome, Probe, Result, Secret, VendorOrg, async_trait, register_connector,
 };
-use tallysheet_http::{Api, Bearer, Call, Reply, segment};
+use tallysheet_http::{Api, Bearer, Call, Reply, segment, side_by_side};
 
 /// Settings of a `kind = "cork"` integration.
 #[derive(Deserialize, JsonSchema)]
@@ -82,11 +82,12 @@ impl CountSource for Cork {
 
     async fn counts(&self) -> Result<Counts> {
         let (clients, warranties) = try_join(self.clients(), self.warranties()).await?;
-        let counted = clients.values().map(|client| self.counts_of(client, warranties.get(client.uuid.as_str())));
-        let orgs = join_all(counted).await;
+        let asked: Vec<&Client> = clients.values().collect();
+        let warranty = |client: &Client| warranties.get(client.uuid.as_str());
+        let orgs = side_by_side(asked.len(), |at| self.counts_of(asked[at], warranty(asked[at]))).await;
         let mut notices: Vec<Notice> = Vec::new();
         for client in clients.values().filter(|client| !self.cx.excludes(client.uuid.as_str())) {
-            notices.extend(self.told(client, warranties.get(client.uuid.as_str())));
+            notices.extend(self.told(client, warranty(client)));
         }
         let unlisted = warranties.into_iter().filter(|(id, _)| !clients.contains_key(id) && !self.cx.excludes(id));
         notices.extend(unlisted.map(|(id, warranty)| {

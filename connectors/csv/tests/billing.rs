@@ -21,7 +21,7 @@ fn connect(columns: &Value, text: &str) -> Connector {
         requests_per_minute: None,
         metrics: Vec::new(),
         exclude: Vec::new(),
-        known_ids: Vec::new(),
+        known_ids: Arc::default(),
         recorder: None,
         world: Arc::new(world),
     };

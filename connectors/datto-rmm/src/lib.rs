@@ -3,7 +3,6 @@
 mod wire;
 
 use crate::wire::{Device, Page, Site};
-use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -13,7 +12,7 @@ use tallysheet_core::{
     Meta, MetricDef, Notice, OrgCounts, Probe, Result, Secret, Standing, VendorOrg, Verdict, async_trait,
     register_connector,
 };
-use tallysheet_http::{Api, Call, Grant, OAuth2, Tokens, segment};
+use tallysheet_http::{Api, Call, Grant, OAuth2, Tokens, segment, side_by_side};
 
 /// Settings of a `kind = "datto-rmm"` integration.
 #[derive(Deserialize, JsonSchema)]
@@ -89,8 +88,8 @@ impl CountSource for DattoRmm {
     async fn counts(&self) -> Result<Counts> {
         let sites = self.sites().await?;
         let (listed, _) = self.devices("/api/v2/account/devices", &sites).await?;
-        let checked = listed.into_iter().map(|org| self.checked(&sites, org));
-        let (orgs, notices): (_, Vec<_>) = join_all(checked).await.into_iter().unzip();
+        let checked = side_by_side(listed.len(), |at| self.checked(&sites, listed[at].clone()));
+        let (orgs, notices): (_, Vec<_>) = checked.await.into_iter().unzip();
         Ok(Counts { orgs, notices: notices.into_iter().flatten().collect(), ..Counts::default() })
     }
 }

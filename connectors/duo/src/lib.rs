@@ -4,7 +4,6 @@ mod signature;
 mod wire;
 
 use crate::wire::{Account, Answer, Billing, Summary};
-use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,7 +14,7 @@ use tallysheet_core::{
     Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Error, ErrorKind, Failure, Identity, Meta,
     Metric, MetricDef, OrgCounts, Outcome, Probe, Result, Secret, VendorOrg, async_trait, register_connector,
 };
-use tallysheet_http::{Api, Call, Reply, Signed};
+use tallysheet_http::{Api, Call, Reply, Signed, side_by_side};
 
 /// Settings of a `kind = "duo"` integration.
 #[derive(Deserialize, JsonSchema)]
@@ -81,8 +80,8 @@ impl CountSource for Duo {
     }
 
     async fn counts(&self) -> Result<Counts> {
-        let accounts = self.accounts().await?;
-        let orgs = join_all(accounts.values().map(|account| self.count(account))).await;
+        let accounts: Vec<Account> = self.accounts().await?.into_values().collect();
+        let orgs = side_by_side(accounts.len(), |at| self.count(&accounts[at])).await;
         Ok(Counts { orgs, ..Counts::default() })
     }
 }

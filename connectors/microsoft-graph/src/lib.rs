@@ -6,7 +6,6 @@ mod tenants;
 mod wire;
 
 use crate::wire::{Licence, Page, Subscription};
-use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use tallysheet_core::{
     Capability, Code, Connector, ConnectorSpec, Context, CountSource, Counts, Decimal, ErrorKind, Figure, Identity,
     Meta, MetricDef, Notice, Probe, Result, Secret, Subscriptions, VendorOrg, async_trait, register_connector,
 };
-use tallysheet_http::{Call, Tenants};
+use tallysheet_http::{Call, Tenants, side_by_side};
 
 /// Settings of a `kind = "microsoft-graph"` integration.
 #[derive(Deserialize, JsonSchema)]
@@ -111,8 +110,8 @@ impl CountSource for MicrosoftGraph {
     async fn orgs(&self) -> Result<Vec<VendorOrg>> {
         let (tenants, _) = self.all().await?;
         // One that does not answer is listed all the same, by its id.
-        let named = tenants.iter().map(async |org| self.named(org).await.unwrap_or_else(|_| org.clone()));
-        Ok(join_all(named).await)
+        let name = async |at: usize| self.named(&tenants[at]).await.unwrap_or_else(|_| tenants[at].clone());
+        Ok(side_by_side(tenants.len(), name).await)
     }
 
     async fn counts(&self) -> Result<Counts> {
@@ -120,7 +119,7 @@ impl CountSource for MicrosoftGraph {
         let mut fold = Subscriptions::new();
         let (excluded, asked): (Vec<_>, Vec<_>) = tenants.into_iter().partition(|org| self.cx.excludes(&org.id));
         excluded.into_iter().for_each(|org| fold.org(org));
-        let answers = join_all(asked.iter().map(|org| self.ask(org))).await;
+        let answers = side_by_side(asked.len(), |at| self.ask(&asked[at])).await;
         for (org, answer) in asked.into_iter().zip(answers) {
             match answer {
                 Ok(held) => self.tally(held, &mut fold, &mut notices),

@@ -62,7 +62,7 @@ impl MicrosoftGraph {
             ending.into_iter().filter(|(_, soon)| *soon).filter_map(|(id, _)| tenants.get(&id.0.to_lowercase()));
         let message = "its GDAP relationship ends within 30 days and does not extend itself: renew it";
         let notices = ending.map(|org| Notice::warning(Code::CredentialExpires, message).about(&org.name)).collect();
-        for id in self.config.tenants.iter().chain(&self.cx.known_ids) {
+        for id in self.config.tenants.iter().chain(&*self.cx.known_ids) {
             // Spelled as in the companies file it is found there.
             tenants.entry(id.to_lowercase()).or_insert_with(|| VendorOrg::new(id, id)).id.clone_from(id);
         }

@@ -263,7 +263,7 @@ async fn send(
         requests_per_minute: None,
         metrics: Vec::new(),
         exclude: Vec::new(),
-        known_ids: Vec::new(),
+        known_ids: Arc::default(),
         recorder: None,
         world: Arc::new(TestWorld::new()),
     };

@@ -3,7 +3,6 @@
 mod wire;
 
 use crate::wire::{Customer, Items, Subscription};
-use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -14,7 +13,7 @@ use tallysheet_core::{
     OrgCounts, Outcome, Probe, Product, Result, Secret, Standing, Subscriptions, VendorOrg, async_trait,
     register_connector,
 };
-use tallysheet_http::{Api, ApiKey, Call, OAuth2, Tokens};
+use tallysheet_http::{Api, ApiKey, Call, OAuth2, Tokens, side_by_side};
 
 /// Settings of a `kind = "sherweb"` integration.
 #[derive(Deserialize, JsonSchema)]
@@ -107,7 +106,7 @@ impl CountSource for Sherweb {
         // The first alone: it shows which of the two lists there is.
         let (first, others) = asked.split_at(asked.len().min(1));
         for group in [first, others] {
-            answers.extend(join_all(group.iter().map(|row| self.subscriptions(&row.id.0))).await);
+            answers.extend(side_by_side(group.len(), |at| self.subscriptions(&group[at].id.0)).await);
         }
         excluded.into_iter().for_each(|row| fold.org(row.org()));
         for (customer, answer) in asked.iter().zip(answers) {

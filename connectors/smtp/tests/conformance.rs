@@ -18,7 +18,7 @@ fn connect(settings: Value) -> Result<Connector> {
         requests_per_minute: None,
         metrics: Vec::new(),
         exclude: Vec::new(),
-        known_ids: Vec::new(),
+        known_ids: Arc::default(),
         recorder: None,
         world: Arc::new(TestWorld::new()),
     };

@@ -6,7 +6,6 @@ mod list;
 pub use config::Config;
 
 use config::{Place, text};
-use futures_util::future::join_all;
 use list::Rows;
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,7 +16,7 @@ use tallysheet_core::{
     Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Decimal, ErrorKind, Figure, Identity, Meta,
     MetricDef, Notice, Probe, Product, Result, Subscriptions, VendorOrg, async_trait, register_connector,
 };
-use tallysheet_http::{Api, ApiKey, Call, segment};
+use tallysheet_http::{Api, ApiKey, Call, segment, side_by_side};
 
 static QUANTITY: MetricDef = MetricDef::product(Figure::Quantity, "licences");
 
@@ -88,7 +87,7 @@ impl CountSource for SynnexAu {
             accounts.iter().map(|(id, account)| self.place(id, account, &companies)).collect::<Result<Vec<_>>>()?;
         // An excluded company need not be asked for.
         let places: Vec<Place> = places.into_iter().filter(|place| !self.cx.excludes(&place.company_id)).collect();
-        let answers = join_all(places.iter().map(|place| self.subscriptions(place))).await;
+        let answers = side_by_side(places.len(), |at| self.subscriptions(&places[at])).await;
         at.know_subscriptions(&self.cx)?;
         let mut rows = Rows::default();
         for (place, answer) in places.iter().zip(answers) {

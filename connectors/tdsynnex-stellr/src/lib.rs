@@ -3,7 +3,6 @@
 mod shape;
 
 use crate::shape::{CustomerFields, Record, Region, Shape, SubscriptionFields, VENDORS_ID};
-use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,7 +12,7 @@ use tallysheet_core::{
     Capability, Connector, ConnectorSpec, Context, CountSource, Counts, Error, ErrorKind, Figure, Identity, Meta,
     MetricDef, Notice, Probe, Product, Result, Secret, Subscriptions, VendorOrg, async_trait, register_connector,
 };
-use tallysheet_http::{Api, OAuth2, Tokens};
+use tallysheet_http::{Api, OAuth2, Tokens, side_by_side};
 
 /// Settings of a `kind = "tdsynnex-stellr"` integration.
 #[derive(Deserialize, JsonSchema)]
@@ -121,7 +120,7 @@ impl CountSource for Stellr {
         let (mut held, mut failed) = (Vec::new(), false);
         if self.shape.is_by_customer() {
             let asked: Vec<&str> = orgs.keys().copied().filter(|id| !self.cx.excludes(id)).collect();
-            let answers = join_all(asked.iter().map(|id| self.subscriptions(id))).await;
+            let answers = side_by_side(asked.len(), |at| self.subscriptions(asked[at])).await;
             for (id, answer) in asked.into_iter().zip(answers) {
                 match answer {
                     Ok(rows) => held.extend(rows.into_iter().map(|(row_id, row)| (id.to_owned(), row_id, row))),

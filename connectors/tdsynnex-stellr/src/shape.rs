@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tallysheet_core::tally::Listed;
 use tallysheet_core::wire::{Id, Number};
 use tallysheet_core::{Decimal, Error, Result};
@@ -76,11 +77,11 @@ pub(crate) struct Shape {
     records_at: String,
     total_at: String,
     /// The fields that may be read.
-    read: BTreeSet<String>,
+    read: BTreeSet<Arc<str>>,
 }
 
 /// A record as the vendor sends it, of which only the fields are kept that may be read: an account has many.
-pub(crate) struct Record(Map<String, Value>);
+pub(crate) struct Record(Box<[(Arc<str>, Value)]>);
 
 impl Shape {
     pub(crate) fn new(config: &Config) -> Result<Self> {
@@ -218,17 +219,21 @@ impl Region {
 }
 
 impl Record {
-    fn new(value: &Value, read: &BTreeSet<String>) -> Result<Self> {
+    fn new(value: &Value, read: &BTreeSet<Arc<str>>) -> Result<Self> {
         let fields = value.as_object().map(|all| {
-            let read = all.iter().filter(|(field, _)| read.contains(*field));
-            read.map(|(field, value)| (field.clone(), value.clone())).collect()
+            let read = all.iter().filter_map(|(field, value)| Some((read.get(field.as_str())?.clone(), value.clone())));
+            read.collect()
         });
         fields.map(Self).ok_or_else(|| Error::bad_response("a record is no object; see `records_at`"))
     }
 
+    fn get(&self, field: &str) -> Option<&Value> {
+        self.0.iter().find(|(name, _)| **name == *field).map(|(_, value)| value)
+    }
+
     /// The text of the first of these fields that has one.
     pub(crate) fn text(&self, fields: &[String]) -> Option<String> {
-        let texts = fields.iter().filter_map(|field| Id::deserialize(self.0.get(field)?).ok());
+        let texts = fields.iter().filter_map(|field| Id::deserialize(self.get(field)?).ok());
         texts.map(|Id(text)| text).find(|text| !text.is_empty())
     }
 
@@ -240,7 +245,7 @@ impl Record {
     /// What decides is text or a whole number, or nothing: a status that is something else would be taken for one that is not told.
     pub(crate) fn readable(&self, kinds: &[&[String]]) -> Result<()> {
         for fields in kinds {
-            let told = fields.iter().find_map(|field| Some((field, self.0.get(field).filter(|told| !told.is_null())?)));
+            let told = fields.iter().find_map(|field| Some((field, self.get(field).filter(|told| !told.is_null())?)));
             if let Some((field, _)) = told.filter(|(_, told)| Id::deserialize(*told).is_err()) {
                 return Err(Error::bad_response(format!("a record's `{field}` is neither text nor a whole number")));
             }
@@ -250,7 +255,7 @@ impl Record {
 
     /// The number in the first of these fields that is there: another may not stand in for one that says nothing.
     pub(crate) fn number(&self, fields: &[String]) -> Option<Decimal> {
-        let value = fields.iter().find_map(|field| self.0.get(field))?;
+        let value = fields.iter().find_map(|field| self.get(field))?;
         Number::deserialize(value).ok().map(|number| number.0)
     }
 
@@ -263,13 +268,13 @@ impl Record {
     }
 }
 
-fn fields_of(customer: &CustomerFields, subscription: &SubscriptionFields) -> BTreeSet<String> {
+fn fields_of(customer: &CustomerFields, subscription: &SubscriptionFields) -> BTreeSet<Arc<str>> {
     let CustomerFields { id, name, domain, status } = customer;
     let of_customer = [id, name, domain, status];
     let SubscriptionFields { id, product, sku, quantity, status, cycle, vendor, customer } = subscription;
     let of_subscription = [id, product, sku, quantity, status, cycle, vendor, customer];
-    let named = of_customer.into_iter().chain(of_subscription).flatten().cloned();
-    named.chain([VENDORS_ID.to_owned()]).collect()
+    let named = of_customer.into_iter().chain(of_subscription).flatten().map(String::as_str);
+    named.chain([VENDORS_ID]).map(Arc::from).collect()
 }
 
 fn names(fields: &[&str]) -> Vec<String> {

@@ -148,7 +148,7 @@ pub struct Context {
     /// Vendor org ids to leave out: need not be asked.
     pub exclude: Vec<String>,
     /// Vendor org ids of this integration in the companies file: for vendors that cannot list all their customers.
-    pub known_ids: Vec<String>,
+    pub known_ids: Arc<[String]>,
     /// Where a probe gathers the shapes of answers; the client hands them over.
     pub recorder: Option<Arc<Recorder>>,
     /// Clock, sleep, randomness, files, state.

@@ -26,10 +26,12 @@
 //! | [`tenants`] | one vendor, many tenants, a token for each |
 //! | [`limit`] | concurrency and requests a minute |
 //! | `lists` | whole lists |
+//! | `beside` | many questions side by side |
 //! | [`paging`] | following pages, with a guard against loops |
 
 pub mod api;
 pub mod auth;
+mod beside;
 mod builder;
 pub mod call;
 pub mod entra;
@@ -45,6 +47,7 @@ pub mod token;
 
 pub use api::Api;
 pub use auth::{ApiKey, Auth, Basic, Bearer, Beside, Outgoing, Signed, Stamp};
+pub use beside::side_by_side;
 pub use builder::{ApiBuilder, Retry};
 pub use call::{Call, FormPart, segment};
 pub use login::{Login, Totp};

@@ -122,9 +122,13 @@ impl Api {
         id: impl Fn(&T) -> &Id + Copy,
         part: impl FnMut(P, &Position<'_>) -> Part<T> + Copy,
     ) -> Result<BTreeMap<String, T>> {
-        let lists = calls.into_iter().map(|first| self.list(first, id, part));
+        let lists = try_join_all(calls.into_iter().map(|first| self.list(first, id, part))).await?.into_iter();
         // The first stands, as within a list.
-        Ok(try_join_all(lists).await?.into_iter().rev().flatten().collect())
+        let joined = lists.reduce(|mut rows, more| {
+            more.into_iter().for_each(|(id, row)| _ = rows.entry(id).or_insert(row));
+            rows
+        });
+        Ok(joined.unwrap_or_default())
     }
 
     /// The pages that start with `first`; `next` says what comes after each.

@@ -213,7 +213,7 @@ impl Bench {
             requests_per_minute: None,
             metrics: metrics.filter(|metric| !self.case.unasked.contains(&metric.name)).collect(),
             exclude: owned(&self.case.exclude),
-            known_ids: owned(&self.case.known_ids),
+            known_ids: owned(&self.case.known_ids).into(),
             recorder: None,
             world: Arc::new(world.clone()),
         };

@@ -219,7 +219,7 @@ impl Desk<'_> {
             requests_per_minute: None,
             metrics: Vec::new(),
             exclude: Vec::new(),
-            known_ids: Vec::new(),
+            known_ids: Arc::default(),
             recorder: None,
             world: Arc::new(TestWorld::new()),
         };

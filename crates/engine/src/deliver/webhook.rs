@@ -34,7 +34,7 @@ impl WebhookDelivery {
             requests_per_minute: None,
             metrics: Vec::new(),
             exclude: Vec::new(),
-            known_ids: Vec::new(),
+            known_ids: Arc::default(),
             recorder: None,
             world,
         };

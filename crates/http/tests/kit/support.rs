@@ -78,7 +78,7 @@ pub(crate) fn context(url: &str, world: Arc<dyn World>) -> Context {
         requests_per_minute: None,
         metrics: Vec::new(),
         exclude: Vec::new(),
-        known_ids: Vec::new(),
+        known_ids: Arc::default(),
         recorder: None,
         world,
     }
