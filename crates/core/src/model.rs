@@ -53,7 +53,7 @@ impl VendorOrg {
     pub fn domain(mut self, domain: &str) -> Self {
         let domain = bare_domain(domain);
         if !domain.is_empty() && !self.domains.contains(&domain) {
-            self.domains.push(domain);
+            add(&mut self.domains, domain);
         }
         self
     }
@@ -63,7 +63,7 @@ impl VendorOrg {
     pub fn psa_id(mut self, psa: &'static str, id: &str) -> Self {
         let id = id.trim();
         if !id.is_empty() && id != "0" {
-            self.psa_ids.push(PsaId { psa, id: id.to_owned() });
+            add(&mut self.psa_ids, PsaId { psa, id: id.to_owned() });
         }
         self
     }
@@ -86,10 +86,16 @@ impl VendorOrg {
     #[must_use]
     pub fn hint(mut self, hint: Hint) -> Self {
         if !self.hints.contains(&hint) {
-            self.hints.push(hint);
+            add(&mut self.hints, hint);
         }
         self
     }
+}
+
+/// Of most there is one only, in each of many orgs: a list that grows as usual has room for four.
+fn add<T>(list: &mut Vec<T>, one: T) {
+    list.reserve_exact(1);
+    list.push(one);
 }
 
 /// The host in a domain, a mail address or a URL, lower-cased, without a leading `www.`; empty where there is none.

@@ -156,19 +156,31 @@ struct DeviceOrg {
     org: VendorOrg,
     standing: Standing,
     listed: bool,
-    numbers: BTreeMap<&'static str, u64>,
-    left_out: BTreeMap<(&'static str, &'static str), u64>,
+    /// By metric: a handful, so a map would take more than it saves.
+    numbers: Vec<(&'static str, u64)>,
+    /// By metric and reason.
+    left_out: Vec<((&'static str, &'static str), u64)>,
 }
 
 impl DeviceOrg {
     fn add(&mut self, other: &Self) {
         for (metric, number) in &other.numbers {
-            *self.numbers.entry(metric).or_default() += number;
+            *number_of(&mut self.numbers, *metric) += number;
         }
         for (what, number) in &other.left_out {
-            *self.left_out.entry(*what).or_default() += number;
+            *number_of(&mut self.left_out, *what) += number;
         }
     }
+}
+
+/// The number of one of a few, zero where it is new.
+fn number_of<K: PartialEq>(numbers: &mut Vec<(K, u64)>, of: K) -> &mut u64 {
+    let at = numbers.iter().position(|(known, _)| *known == of).unwrap_or_else(|| {
+        numbers.reserve_exact(1);
+        numbers.push((of, 0));
+        numbers.len() - 1
+    });
+    &mut numbers[at].1
 }
 
 impl Devices {
@@ -194,8 +206,8 @@ impl Devices {
         let entry = self.entry(org_id);
         for metric in &verdict.metrics {
             match verdict.left_out {
-                None => *entry.numbers.entry(metric.name).or_default() += 1,
-                Some(reason) => *entry.left_out.entry((metric.name, reason)).or_default() += 1,
+                None => *number_of(&mut entry.numbers, metric.name) += 1,
+                Some(reason) => *number_of(&mut entry.left_out, (metric.name, reason)) += 1,
             }
         }
     }
@@ -223,8 +235,8 @@ impl Devices {
             org: unlisted(id),
             standing: Standing::Customer,
             listed: false,
-            numbers: BTreeMap::new(),
-            left_out: BTreeMap::new(),
+            numbers: Vec::new(),
+            left_out: Vec::new(),
         })
     }
 
@@ -244,22 +256,20 @@ impl Devices {
         let def = |name: &str| metrics.iter().copied().find(|metric| metric.name == name);
         self.orgs
             .into_values()
-            .map(|entry| OrgCounts {
+            .map(|mut entry| OrgCounts {
                 counted: Counted::Each(
                     metrics
                         .iter()
                         .filter(|metric| metric.kind == MetricKind::Number)
                         .map(|metric| {
-                            let number = entry.numbers.get(metric.name).copied().unwrap_or_default();
+                            let number = *number_of(&mut entry.numbers, metric.name);
                             (Metric::Fixed(metric), Outcome::Number(number.into()))
                         })
                         .collect(),
                 ),
-                left_out: entry
-                    .left_out
-                    .iter()
+                left_out: sorted(entry.left_out)
                     .filter_map(|((name, reason), quantity)| {
-                        Some(LeftOut { metric: Metric::Fixed(def(name)?), reason, quantity: (*quantity).into() })
+                        Some(LeftOut { metric: Metric::Fixed(def(name)?), reason, quantity: quantity.into() })
                     })
                     .collect(),
                 org: entry.org,
@@ -267,6 +277,11 @@ impl Devices {
             })
             .collect()
     }
+}
+
+fn sorted<T: Ord>(mut all: Vec<T>) -> impl Iterator<Item = T> {
+    all.sort_unstable();
+    all.into_iter()
 }
 
 /// An org that records speak of and that the vendor did not list.

@@ -30,7 +30,11 @@ pub(super) fn link(cell: &Cell, problems: &mut Problems) -> Option<(Link, Vec<(S
     let dashes = ids.iter().filter(|id| is_dash(id)).count();
     match (dashes, ids.len()) {
         (_, 0) => None,
-        (0, _) => Some((Link::Ids(ids), names)),
+        (0, _) => {
+            // Most cells hold one, and there are many cells.
+            ids.shrink_to_fit();
+            Some((Link::Ids(ids), names))
+        }
         (1, 1) => Some((Link::NotCustomer, Vec::new())),
         _ => {
             problems
