@@ -3,7 +3,7 @@
 use futures_util::stream::{self, StreamExt};
 
 /// How many are open at once: more than vendors let be under way, so that the slow ones hold up no others.
-const OPEN: usize = 256;
+const OPEN: usize = 128;
 
 /// The answers to so many questions, in their order. Like `join_all`, but a question begins only when few enough are open: of
 /// ten thousand customers most would wait for their turn, each with a request that is made already.

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
-use tallysheet_core::Result;
 use tallysheet_core::history::{Entry, Kept, Place, PlaceColumn, PlaceRow, Snapshot, State};
+use tallysheet_core::{Error, Result};
 
 /// The last believed row of a series: `count g` of `series s`.
 const IS_LAST_GOOD: &str = "g.snapshot = (SELECT max(c.snapshot) FROM count c
@@ -53,11 +53,15 @@ pub(crate) async fn keep(step: &mut dyn Step, of: &SnapshotOf<'_>) -> Result<()>
     let insert = "INSERT INTO answered (integration, snapshot, orgs, good) VALUES ($1, $2, $3, $4)";
     step.each(insert, answered.collect()).await?;
 
+    let mut ids = Ids::default();
     for (integration, answer) in &of.answers {
-        keep_answer(step, snapshot, integration, &answer.counts, &of.gone).await?;
+        keep_answer(step, snapshot, integration, &answer.counts, &of.gone, &mut ids).await?;
     }
-    Ok(())
+    names(step, of).await
 }
+
+/// The ids of companies by key, as far as they were needed.
+type Ids = HashMap<String, i64>;
 
 /// Keeps the counts of one integration: of the sheet of a large MSP all that is known of one at a time.
 async fn keep_answer(
@@ -66,13 +70,14 @@ async fn keep_answer(
     integration: &str,
     counts: &[(Place, Entry)],
     not_believed: &BTreeSet<(String, String)>,
+    ids: &mut Ids,
 ) -> Result<()> {
     let mut known = known(step, integration).await?;
-    let (mut added, mut moved) = (Vec::new(), Vec::new());
+    let (mut added, mut changed) = (Vec::new(), Vec::new());
     for (place, entry) in counts {
         match known.remove(&(place.row.key.clone(), place.column.metric.clone())) {
             Some((_, before)) if before == *entry => {}
-            Some((series, _)) => moved.push((series, *entry)),
+            Some((series, _)) => changed.push((series, *entry)),
             // What was never there is not worth a row.
             None if entry.value.is_none() => {}
             None => added.push((place, *entry)),
@@ -83,17 +88,17 @@ async fn keep_answer(
         let good = !not_believed.contains(&(key, integration.to_owned()));
         let gone = Entry { state: State::Gone, value: None, good };
         if before != gone {
-            moved.push((series, gone));
+            changed.push((series, gone));
         }
     }
-    add(step, snapshot, &added).await?;
-    let moved = moved.into_iter().map(|(series, entry)| {
+    if !added.is_empty() {
+        changed.extend(begun(step, integration, &added, ids).await?);
+    }
+    let changed = changed.into_iter().map(|(series, entry)| {
         let Entry { state, value, good } = entry;
         values![series, snapshot, number(state), value.map(|value| value.normalize().to_string()), good]
     });
-    let insert = "INSERT INTO count (series, snapshot, state, value, good) VALUES ($1, $2, $3, $4, $5)";
-    each(step, insert, moved).await?;
-    names(step, counts).await
+    each(step, "INSERT INTO count (series, snapshot, state, value, good) VALUES ($1, $2, $3, $4, $5)", changed).await
 }
 
 /// Does the same with each of these, some at a time: there is one for each cell of a sheet.
@@ -108,55 +113,65 @@ async fn each(step: &mut dyn Step, sql: &str, values: impl Iterator<Item = Vec<V
     }
 }
 
-/// Makes series, with their first counts.
-async fn add(step: &mut dyn Step, snapshot: i64, added: &[(&Place, Entry)]) -> Result<()> {
-    let companies: BTreeMap<&str, &PlaceRow> =
-        added.iter().rev().map(|(place, _)| (place.row.key.as_str(), &*place.row)).collect();
-    let companies = companies.into_values().map(|row| values![&row.key, &row.company, row.unmapped]);
-    each(
-        step,
-        "INSERT INTO company (key, name, unmapped) VALUES ($1, $2, $3)
-         ON CONFLICT (key) DO UPDATE SET name = excluded.name, unmapped = excluded.unmapped",
-        companies,
-    )
-    .await?;
-    let series = added.iter().map(|(Place { row, column }, _)| {
-        values![&row.key, &column.integration, &column.metric, &column.title, &column.unit]
+/// Makes series of one integration; which of them has which entry.
+async fn begun(
+    step: &mut dyn Step,
+    integration: &str,
+    added: &[(&Place, Entry)],
+    ids: &mut Ids,
+) -> Result<Vec<(i64, Entry)>> {
+    let of_company = |ids: &Ids, place: &Place| ids.get(&place.row.key).copied();
+    let unknown = added.iter().filter(|(place, _)| of_company(ids, place).is_none());
+    let unknown: BTreeMap<&str, &PlaceRow> = unknown.map(|(place, _)| (&*place.row.key, &*place.row)).collect();
+    if !unknown.is_empty() {
+        let companies = unknown.into_values().map(|row| values![&row.key, &row.company, row.unmapped]);
+        each(
+            step,
+            "INSERT INTO company (key, name, unmapped) VALUES ($1, $2, $3)
+             ON CONFLICT (key) DO UPDATE SET name = excluded.name, unmapped = excluded.unmapped",
+            companies,
+        )
+        .await?;
+        for mut row in step.rows("SELECT key, id FROM company", values![]).await? {
+            ids.insert(row.text()?, row.number()?);
+        }
+    }
+    let series = added.iter().filter_map(|(place, _)| {
+        let PlaceColumn { integration, metric, title, unit } = &*place.column;
+        Some(values![of_company(ids, place)?, integration, metric, title, unit])
     });
-    each(
-        step,
-        "INSERT INTO series (company, integration, metric, title, unit)
-         SELECT co.id, $2, $3, $4, $5 FROM company co WHERE co.key = $1",
-        series,
-    )
-    .await?;
-    let counts = added.iter().map(|(Place { row, column }, entry)| {
-        let value = entry.value.map(|value| value.normalize().to_string());
-        values![&row.key, &column.integration, &column.metric, snapshot, number(entry.state), value, entry.good]
-    });
-    each(
-        step,
-        "INSERT INTO count (series, snapshot, state, value, good)
-         SELECT s.id, $4, $5, $6, $7 FROM series s JOIN company co ON co.id = s.company
-         WHERE co.key = $1 AND s.integration = $2 AND s.metric = $3",
-        counts,
-    )
-    .await
+    let insert = "INSERT INTO series (company, integration, metric, title, unit) VALUES ($1, $2, $3, $4, $5)";
+    each(step, insert, series).await?;
+    let mut made: HashMap<(i64, String), i64> = HashMap::new();
+    let query = "SELECT company, metric, id FROM series WHERE integration = $1";
+    for mut row in step.rows(query, values![integration]).await? {
+        made.insert((row.number()?, row.text()?), row.number()?);
+    }
+    let entry = |(place, entry): &(&Place, Entry)| {
+        let company = of_company(ids, place);
+        let series = company.and_then(|company| made.get(&(company, place.column.metric.clone())));
+        let lost = || Error::internal(format!("{} of {} was not kept", place.column.title, place.row.company));
+        Ok((*series.ok_or_else(lost)?, *entry))
+    };
+    added.iter().map(entry).collect()
 }
 
 /// Companies and columns are called as they are now; their keys stay.
-async fn names(step: &mut dyn Step, counts: &[(Place, Entry)]) -> Result<()> {
+async fn names(step: &mut dyn Step, of: &SnapshotOf<'_>) -> Result<()> {
     let (mut companies, mut columns) = (BTreeMap::new(), BTreeMap::new());
-    for (Place { row, column }, _) in counts {
-        let PlaceColumn { integration, metric, title, unit } = &**column;
-        companies.entry(&row.key).or_insert_with(|| values![&row.key, &row.company]);
-        columns.entry((integration, metric)).or_insert_with(|| values![integration, metric, title, unit]);
+    for (Place { row, column }, _) in of.answers.values().flat_map(|answer| &answer.counts) {
+        companies.entry(&row.key).or_insert(row);
+        columns.entry((&column.integration, &column.metric)).or_insert(column);
     }
-    let update = "UPDATE company SET name = $2 WHERE key = $1 AND name <> $2";
-    step.each(update, companies.into_values().collect()).await?;
+    let companies = companies.into_values().map(|row| values![&row.key, &row.company]);
+    each(step, "UPDATE company SET name = $2 WHERE key = $1 AND name <> $2", companies).await?;
+    let columns = columns.into_values().map(|column| {
+        let PlaceColumn { integration, metric, title, unit } = &**column;
+        values![integration, metric, title, unit]
+    });
     let update =
         "UPDATE series SET title = $3, unit = $4 WHERE integration = $1 AND metric = $2 AND (title, unit) <> ($3, $4)";
-    step.each(update, columns.into_values().collect()).await
+    each(step, update, columns).await
 }
 
 /// What each series of an integration has by now, by key and metric.

@@ -80,6 +80,9 @@ pub(crate) const MIGRATIONS: &[&str] = &[
         text TEXT NOT NULL
     ) STRICT;
 ",
+    "
+    CREATE INDEX series_column ON series (integration, metric);
+",
 ];
 
 /// The migrations that a store of a version lacks; why not, where it is newer than this program.
