@@ -257,7 +257,7 @@ impl Api {
         let mut body = Vec::with_capacity(length.unwrap_or_default().min(MAX_BODY));
         while let Some(chunk) = response.chunk().await.map_err(|error| self.transport(call, &error))? {
             if body.len() + chunk.len() > MAX_BODY {
-                let message = format!("{} was answered with more than {MAX_BODY} bytes", self.describe(call));
+                let message = format!("{} was answered with more than {} MiB", self.describe(call), MAX_BODY >> 20);
                 return Err((Error::bad_response(message), false));
             }
             body.extend_from_slice(&chunk);

@@ -83,7 +83,7 @@ fn compare(sheet: &[u8], expected: &Expected) -> Result<String, String> {
     let is_there = |row: &&ExpectedRow| {
         !row.unmapped || places.iter().any(|(_, truth)| matches!(row.cells[*truth], Truth::Number(_) | Truth::Text(_)))
     };
-    let mut rows = expected.rows.iter().filter(is_there);
+    let (mut rows, mut wrong) = (expected.rows.iter().filter(is_there), BTreeMap::new());
     for record in &records {
         let company = record.get(0).unwrap_or_default();
         let row = rows.next().filter(|row| row.company == company);
@@ -91,12 +91,16 @@ fn compare(sheet: &[u8], expected: &Expected) -> Result<String, String> {
         for (place, truth) in &places {
             let (told, wanted) = (record.get(*place).unwrap_or_default(), cell(&row.cells[*truth]));
             if told != wanted {
-                return Err(format!("{company}, {}: `{told}`, in the books `{wanted}`", expected.columns[*truth]));
+                let first = || format!("{company}, {}: `{told}`, in the books `{wanted}`", expected.columns[*truth]);
+                wrong.entry(*place).or_insert_with(first);
             }
         }
     }
     if let Some(row) = rows.next() {
         return Err(format!("{} lacks", row.company));
+    }
+    if !wrong.is_empty() {
+        return Err(wrong.into_values().collect::<Vec<_>>().join("; "));
     }
     let blank: Vec<&str> = blank.into_iter().map(|(place, _)| &titles[place]).collect();
     let not_counted = if blank.is_empty() { String::new() } else { format!("; not counted: {}", blank.join(", ")) };

@@ -21,7 +21,7 @@ async fn a_small_answer_that_unpacks_to_a_huge_one_is_given_up() {
     let answer = ResponseTemplate::new(200).insert_header("content-encoding", "gzip").set_body_bytes(bomb);
     let error = Vendor::answering([answer]).await.api().send(&Call::get("/sites")).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::BadResponse);
-    assert_eq!(error.to_string(), "GET /sites was answered with more than 67108864 bytes");
+    assert_eq!(error.to_string(), "GET /sites was answered with more than 64 MiB");
 }
 
 #[tokio::test]

@@ -194,6 +194,6 @@ async fn an_answer_without_end_is_refused() {
     let api = Api::builder(&context(&server.url, Arc::new(world)), None).build().unwrap();
     let error = api.send(&Call::get("/sites")).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::BadResponse);
-    assert_eq!(error.to_string(), "GET /sites was answered with more than 67108864 bytes");
+    assert_eq!(error.to_string(), "GET /sites was answered with more than 64 MiB");
     assert_eq!(server.connections(), 1);
 }

@@ -59,7 +59,7 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
         ledger.books.entries.push(entry);
     }
     // A customer that is listed no more, whose subscription runs on; and one of a sub-reseller, who bills it.
-    let gone = "89001";
+    let gone = "989001";
     let values = BTreeMap::from([ledger.product(gone, 0, 7)]);
     ledger.books.orgs.push(Org {
         id: gone.to_owned(),
@@ -67,7 +67,7 @@ pub(crate) fn vendor(msp: &Msp, base: &str) -> Vendor {
         company: None,
         counted: Counted::Each(values),
     });
-    ledger.subscription("90001", 1, "25", &json!({ "subscriptionStatus": "active", "resellerId": SUB_RESELLER }));
+    ledger.subscription("990001", 1, "25", &json!({ "subscriptionStatus": "active", "resellerId": SUB_RESELLER }));
     ledger.ion.tokens = Tokens::of(msp);
     ledger.books.list("customers", ledger.ion.customers.len());
     ledger.books.list("subscriptions", ledger.ion.subscriptions.len());
