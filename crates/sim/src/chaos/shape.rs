@@ -34,12 +34,12 @@ pub(super) fn wrong_type(body: &Bytes, rng: &mut Rng) -> Option<Vec<u8>> {
 
 /// A number that the vendor does not know today.
 pub(super) fn null_number(body: &Bytes, rng: &mut Rng) -> Option<Vec<u8>> {
-    change(body, rng, is_figure, |_, _, _| Some(Value::Null))
+    change(body, rng, is_amount, |_, _, _| Some(Value::Null))
 }
 
 /// A number that the vendor leaves out.
 pub(super) fn gone_number(body: &Bytes, rng: &mut Rng) -> Option<Vec<u8>> {
-    remove(body, rng, is_figure)
+    remove(body, rng, is_amount)
 }
 
 /// A list of an answer is null.
@@ -88,6 +88,11 @@ fn is_identity(key: &str) -> bool {
 
 fn is_figure(place: &str, value: &Value) -> bool {
     value.is_number() && !is_identity(key_of(place))
+}
+
+/// A figure that is no mark: vendors write yes and no as numbers, too, and a mark that is not sent is one that is not told.
+fn is_amount(place: &str, value: &Value) -> bool {
+    is_figure(place, value) && !key_of(place).starts_with("is_")
 }
 
 /// Changes one value of those that are meant. Each kind of place is as likely as any other, however many rows there are.
