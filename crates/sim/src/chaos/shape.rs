@@ -92,7 +92,7 @@ fn is_figure(place: &str, value: &Value) -> bool {
 
 /// A figure that is no mark: vendors write yes and no as numbers, too, and a mark that is not sent is one that is not told.
 fn is_amount(place: &str, value: &Value) -> bool {
-    is_figure(place, value) && !key_of(place).starts_with("is_")
+    is_figure(place, value) && !["is_", "on_"].iter().any(|mark| key_of(place).starts_with(mark))
 }
 
 /// Changes one value of those that are meant. Each kind of place is as likely as any other, however many rows there are.
