@@ -142,7 +142,7 @@ pub(crate) struct InvoiceDay(Moment);
 
 impl InvoiceDay {
     pub(crate) fn date(&self) -> Option<Date> {
-        self.0.0.map(|moment| TimeZone::UTC.to_datetime(moment).date()).filter(|date| date.year() > 1900)
+        self.0.0.map(|moment| TimeZone::UTC.to_datetime(moment).date())
     }
 }
 

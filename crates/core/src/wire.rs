@@ -180,7 +180,8 @@ impl<'de> Deserialize<'de> for Day {
 }
 
 /// A moment: epoch seconds or milliseconds (whole or with a fraction), RFC 3339, or a bare date. What cannot be
-/// read is [`Moment::UNKNOWN`]: a run never fails on a date.
+/// read is [`Moment::UNKNOWN`]: a run never fails on a date. So is what lies before 1980: zero and the year 1 are what vendors
+/// send for "never", and a number of chance is none that could decide whether something is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Moment(pub Option<Timestamp>);
 
@@ -191,14 +192,19 @@ impl Moment {
     fn from_text(text: &str) -> Self {
         let text = text.trim();
         let zoned = |text: &str| Timestamp::from_str(text).ok();
-        Self(zoned(text).or_else(|| zoned(&format!("{text}Z"))).or_else(|| zoned(&format!("{text}T00:00:00Z"))))
+        Self::of(zoned(text).or_else(|| zoned(&format!("{text}Z"))).or_else(|| zoned(&format!("{text}T00:00:00Z"))))
     }
 
     fn from_epoch(seconds_or_millis: f64) -> Self {
         // No vendor speaks of a time after the year 5138 in seconds, so such a number is milliseconds.
         let millis = if seconds_or_millis.abs() >= 1e11 { seconds_or_millis } else { seconds_or_millis * 1000.0 };
         #[allow(clippy::cast_possible_truncation, reason = "a float cast saturates, and out of range is unknown")]
-        Self(Timestamp::from_millisecond(millis as i64).ok())
+        Self::of(Timestamp::from_millisecond(millis as i64).ok())
+    }
+
+    fn of(moment: Option<Timestamp>) -> Self {
+        const YEAR_1980: i64 = 315_532_800;
+        Self(moment.filter(|moment| moment.as_second() >= YEAR_1980))
     }
 }
 
@@ -330,7 +336,12 @@ mod tests {
             ("\"2024-11-14T16:00:00\"", Some(1_731_600_000)),
             ("\"2024-11-14\"", Some(1_731_542_400)),
             ("\"soon\"", None),
+            ("\"0001-01-01T00:00:00Z\"", None),
+            ("\"1970-01-01\"", None),
             ("null", None),
+            ("0", None),
+            ("7.5", None),
+            ("-1", None),
             ("1e300", None),
         ] {
             let moment = serde_json::from_str::<Moment>(json).unwrap();

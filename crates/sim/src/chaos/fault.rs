@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use fastrand::Rng;
+use serde::de::IgnoredAny;
 use std::time::Duration;
 
 /// A fault.
@@ -230,7 +231,8 @@ impl Change {
                     (0..bytes.len()).filter(|at| matches!(bytes[*at], b':' | b'}' | b']')).collect();
                 let place = *places.get(rng.usize(..places.len().max(1)))?;
                 bytes.splice(place..=place, *b" ~~ ");
-                Changed::body(bytes)
+                // Within a text it would be another text.
+                Changed::body(serde_json::from_slice::<IgnoredAny>(&bytes).is_err().then_some(bytes)?)
             }
             Self::Html => Changed { headers: vec![(CONTENT_TYPE, "text/html")], ..Changed::body(HTML) },
             Self::Empty => Changed::body(Bytes::new()),
