@@ -138,7 +138,7 @@ impl Customer {
                 plan.insert(row.seats());
             }
             Entry::Occupied(mut plan) => {
-                let larger = both(plan.get(), &row.seats(), Ord::max);
+                let larger = both(plan.get(), &row.seats(), |one, other| Some(one.max(other)));
                 plan.insert(larger);
                 self.has_twins |= !row.is_deactivated();
             }
@@ -168,12 +168,13 @@ impl Customer {
 }
 
 fn sum(plans: &BTreeMap<String, Seats>) -> Seats {
-    plans.values().fold([Some(Decimal::ZERO); METRICS.len()], |sum, seats| both(&sum, seats, Decimal::saturating_add))
+    plans.values().fold([Some(Decimal::ZERO); METRICS.len()], |sum, seats| both(&sum, seats, Decimal::checked_add))
 }
 
-/// Two numbers of each metric become one; where one is not told, neither is what becomes of them.
-fn both(one: &Seats, other: &Seats, join: fn(Decimal, Decimal) -> Decimal) -> Seats {
-    std::array::from_fn(|place| Some(join(one[place]?, other[place]?)))
+/// Two numbers of each metric become one; where one is not told, neither is what becomes of them, nor where it is beyond all
+/// measure.
+fn both(one: &Seats, other: &Seats, join: fn(Decimal, Decimal) -> Option<Decimal>) -> Seats {
+    std::array::from_fn(|place| join(one[place]?, other[place]?))
 }
 
 #[cfg(test)]
@@ -191,6 +192,8 @@ mod tests {
         assert_eq!(sum(&plans), expected);
         expected = seats(7);
         expected[1] = None;
-        assert_eq!(both(&seats(3), &untold, Ord::max), expected);
+        assert_eq!(both(&seats(3), &untold, |one, other| Some(one.max(other))), expected);
+        let huge = [Some(Decimal::MAX); METRICS.len()];
+        assert_eq!(sum(&BTreeMap::from([("1".to_owned(), huge), ("2".to_owned(), huge)])), [None; METRICS.len()]);
     }
 }
